@@ -1,0 +1,94 @@
+/* JSON values: immutable, reference-counted, exact.
+ * A value under construction (its only reference is the builder's) may be changed with list_push and
+ * map_set; from the moment that it is shared it never changes. Not safe between threads. */
+#ifndef ZPROC_VALUE_H
+#define ZPROC_VALUE_H
+
+#include "base.h"
+
+enum value_type { VALUE_NULL, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE, VALUE_STRING, VALUE_LIST, VALUE_MAP };
+
+struct value;
+
+/* Nesting that parsers, printers and comparisons accept. */
+#define VALUE_DEPTH_MAX 512
+
+/* ---- References: every function that returns `struct value *` hands over a reference unless it says
+ * "borrowed"; parameters are borrowed unless the function says that it takes them. ---- */
+struct value *value_ref(const struct value *value);
+void value_unref(struct value *value); /* NULL is fine */
+void cleanup_value(struct value **value);
+#define AUTO_VALUE __attribute__((cleanup(cleanup_value)))
+
+/* ---- Making ---- */
+struct value *value_null(void);
+struct value *value_bool(bool b);
+struct value *value_int(int64_t i);
+/* d must be finite. */
+struct value *value_double(double d);
+/* s must be valid UTF-8 (the caller checks); the bytes are copied. */
+struct value *value_string(struct str s);
+struct value *value_list(void);
+struct value *value_map(void);
+/* Appends; takes item. */
+void list_push(struct value *list, struct value *item);
+/* Sets key (copied), at its old place when it is there already; takes item. */
+void map_set(struct value *map, struct str key, struct value *item);
+/* Removes key, keeps the order of the rest; false when it was not there. */
+bool map_remove(struct value *map, struct str key);
+/* A shallow copy that may be changed. Of a list or a map only. */
+struct value *value_copy(const struct value *value);
+
+/* ---- Reading ---- */
+enum value_type value_type(const struct value *value);
+const char *value_type_name(const struct value *value); /* "null", "bool", "int", "double", "string", "list", "map" */
+bool value_as_bool(const struct value *value);
+int64_t value_as_int(const struct value *value);
+double value_as_double(const struct value *value); /* of an int too */
+struct str value_as_str(const struct value *value); /* borrowed */
+/* Number of characters is not meant: bytes of a string, items of a list, entries of a map; else 0. */
+size_t value_len(const struct value *value);
+struct value *list_at(const struct value *list, size_t index); /* borrowed; NULL past the end */
+struct value *map_get(const struct value *map, struct str key); /* borrowed; NULL when absent */
+/* In order of insertion; borrowed; NULL past the end. */
+struct value *map_at(const struct value *map, size_t index, struct str *key);
+/* null, false, 0, "", [], {} are falsy (state.md, watching). */
+bool value_truthy(const struct value *value);
+/* Bytes of real memory that the tree takes, overhead included. Shared parts count each time. */
+size_t value_size(const struct value *value);
+
+/* ---- Comparing ---- */
+/* Type and value are equal; 1 and 1.0 are equal (exactly, over all of int64); maps without order. */
+bool value_identical(const struct value *a, const struct value *b);
+/* Exact order of two numbers, int or double: -1, 0, 1. */
+int value_compare_numbers(const struct value *a, const struct value *b);
+/* Identical and printed the same way too (1.10 and 1.1 differ). */
+bool value_same_text(const struct value *a, const struct value *b);
+
+/* ---- Text ---- */
+/* Exactly RFC 8259, UTF-8 only, depth 512. Integers beyond int64 and numbers beyond double are errors
+ * (ERR_TOO_LARGE), everything else that is wrong is ERR_INVALID with "… at byte N". Of duplicate keys the last one counts.
+ * A number's spelling is kept when it is not the one that value_print would choose. */
+struct value *value_parse(struct str text, struct err *err);
+/* One line, no spaces, as stored: keys in order of insertion, numbers as spelled, a double in the shortest
+ * form that reads back the same (always with '.', 'e' or so that it stays a double: 1.0, 1e+300). Strings escape only
+ * what JSON demands (control characters, '"', '\\'). */
+void value_print(struct buf *buf, const struct value *value);
+/* The shortest text that reads back as d; out has room for 32 bytes. Returns the length. */
+size_t double_print(double d, char out[32]);
+/* A JSON string with its quotes. */
+void string_print(struct buf *buf, struct str s);
+
+/* ---- JSON Pointer (RFC 6901) ---- */
+/* Checks the form: empty, or "/" before each part, ~ only in ~0 and ~1, valid UTF-8. */
+bool pointer_valid(struct str pointer, struct err *err);
+/* Borrowed; NULL with ERR_NOT_FOUND (a missing part), ERR_TYPE (a part of something that is no list or map) or
+ * ERR_INVALID (bad form or list index). "-" is never found. */
+struct value *pointer_get(const struct value *root, struct str pointer, struct err *err);
+/* A new root in which the place has item (takes it, also on failure). The parent must exist; a map gets or replaces the key,
+ * a list replaces an index or appends at "-" (or at its length). The empty pointer replaces the root. root is unchanged. */
+struct value *pointer_set(const struct value *root, struct str pointer, struct value *item, struct err *err);
+/* A new root without the place, which must exist. The empty pointer is ERR_INVALID. */
+struct value *pointer_remove(const struct value *root, struct str pointer, struct err *err);
+
+#endif

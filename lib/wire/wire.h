@@ -1,0 +1,109 @@
+/* The client's side of the wire: addresses, a ZMTP 3.1 connection without threads, and the messages' fields.
+ * ZMTP is spoken as in RFC 37 (github.com/zeromq/rfc); the peer is the server's libzmq ROUTER. */
+#ifndef ZPROC_WIRE_H
+#define ZPROC_WIRE_H
+
+#include "value.h"
+
+#define WIRE_FRAME_MAX  (16 * 1024 * 1024) /* bytes a frame */
+#define WIRE_FRAMES_MAX 4                  /* frames a message */
+
+/* ---- Addresses ---- */
+
+enum address_kind { ADDRESS_IPC, ADDRESS_ABSTRACT, ADDRESS_TCP };
+struct address {
+    enum address_kind kind;
+    char path[108]; /* ipc: path, or name without '@', NUL-terminated */
+    char host[256]; /* tcp; "*" is allowed for servers */
+    uint16_t port;  /* tcp; 0: the system chooses */
+};
+/* ERR_INVALID with what is wrong and what an address looks like. Paths longer than a socket's name may be are told so. */
+bool address_parse(const char *text, struct address *address, struct err *err);
+void address_print(struct buf *buf, const struct address *address);
+
+/* ---- Connections ---- */
+
+struct conn;
+
+/* Starts to connect without blocking. NULL with ERR_UNREACHABLE (nobody listens) or ERR_INVALID. For ipc the uid of the peer is checked
+ * (SO_PEERCRED; root's and our own are fine): ERR_DENIED. */
+struct conn *conn_open(const struct address *address, struct err *err);
+void conn_close(struct conn *conn); /* NULL is fine */
+int conn_fd(const struct conn *conn);
+/* POLLIN, and POLLOUT while something waits to be written (or to connect). */
+short conn_events(const struct conn *conn);
+/* Reads and writes what is possible without blocking and goes through the handshake. False with ERR_UNREACHABLE (connection
+ * refused, closed or reset), ERR_KEY_REJECTED (the mechanisms do not fit) or ERR_INTERNAL (the peer does not speak ZMTP); the connection is then of no use. */
+bool conn_step(struct conn *conn, struct err *err);
+/* Queues one message: an empty delimiter, the header, and a value frame unless value.data is NULL. Copies. It is sent by conn_step once the peer's READY
+ * is there. ERR_TOO_LARGE past WIRE_FRAME_MAX. */
+bool conn_send(struct conn *conn, struct str header, struct str value, struct err *err);
+struct message {
+    struct str header;
+    struct str value; /* data is NULL when there is no value frame */
+    char *memory;     /* holds both */
+};
+/* Takes the next whole message out, if there is one; the caller releases it. Messages that are not in the protocol's form (an empty frame alone, for example) are skipped. */
+bool conn_receive(struct conn *conn, struct message *message);
+void message_release(struct message *message);
+/* conn_step until a message is there or until the monotonic time (ms; <0: no end). ERR_TIMEOUT and conn_step's errors. */
+bool conn_wait(struct conn *conn, int64_t until_ms, struct message *message, struct err *err);
+
+/* ---- Requests: the header's fields, from ops.def ---- */
+
+enum op {
+    OP_NONE,
+#define OP(name, kind, fields, value, help) OP_##name,
+#include "ops.def"
+    OP_COUNT
+};
+enum op_kind { OP_KIND_READ, OP_KIND_WRITE, OP_KIND_WAIT, OP_KIND_OTHER };
+enum op_value { OP_VALUE_NONE, OP_VALUE_ONE, OP_VALUE_MAYBE };
+enum field_kind { FIELD_INT, FIELD_BOOL, FIELD_STR, FIELD_KEYS };
+enum field {
+#define FIELD(name, kind, help) FIELD_##name,
+#include "ops.def"
+    FIELD_COUNT
+};
+struct op_info {
+    const char *name;
+    enum op_kind kind;
+    enum op_value value;
+    const char *fields; /* names of its own fields, separated by spaces */
+    const char *help;
+};
+struct field_info {
+    const char *name;
+    enum field_kind kind;
+    const char *help;
+};
+const struct op_info *op_info(enum op op);
+const struct field_info *field_info(enum field field);
+enum op op_from_name(struct str name); /* OP_NONE */
+
+/* A request's header. A field counts only when its bit is set. Strings are borrowed from whoever filled it (on the server: from `tree`). */
+struct request {
+    enum op operation;
+    uint64_t set; /* bit 1 << FIELD_x */
+    struct {
+        int64_t i;
+        struct str s;
+        const struct value *keys; /* list of strings, borrowed */
+    } field[FIELD_COUNT];
+    struct value *tree; /* the decoded header that strings point into; owned */
+};
+#define request_has(request, name)    (((request)->set >> FIELD_##name) & 1)
+#define request_int(request, name)    ((request)->field[FIELD_##name].i)
+#define request_bool(request, name)   (request_has(request, name) && (request)->field[FIELD_##name].i != 0)
+#define request_str(request, name)    ((request)->field[FIELD_##name].s)
+void request_set_int(struct request *request, enum field field, int64_t i);
+void request_set_str(struct request *request, enum field field, struct str s);
+void request_set_keys(struct request *request, enum field field, const struct value *keys);
+/* The header as JSON text. */
+void request_print(struct buf *buf, const struct request *request);
+/* Checks everything: JSON, known fields of the right type, v, id, op, the op's own fields and no others of another op, namespace and key lengths, depth.
+ * ERR_INVALID, ERR_TOO_LARGE or ERR_UNSUPPORTED (op or version) naming the field. Whatever could be read of id is set even on failure. */
+bool request_parse(struct str header, struct request *request, struct err *err);
+void request_release(struct request *request);
+
+#endif
