@@ -76,7 +76,7 @@ char *mem_format(const char *format, ...) PRINTF_LIKE(1, 2);
 #define mem_grow(array, capacity, count)                                                                     \
     do {                                                                                                     \
         if ((count) >= (capacity)) {                                                                         \
-            (capacity) = (capacity) ? (capacity) * 2 : 8;                                                    \
+            (capacity) = (capacity) ? (capacity)*2 : 8;                                                      \
             (array) = mem_resize((array), (capacity), sizeof *(array));                                      \
         }                                                                                                    \
     } while (0)

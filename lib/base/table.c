@@ -50,7 +50,10 @@ void *table_get(const struct table *table, struct str key)
 void *table_put(struct table *table, struct str key, void *value)
 {
     if ((table->used + 1) * 4 > table->capacity * 3)
-        table_rebuild(table, table->count * 2 < 8 ? 16 : (table->count * 4 > table->capacity * 2 ? table->capacity * 2 : table->capacity));
+        table_rebuild(table,
+                      table->count * 2 < 8
+                          ? 16
+                          : (table->count * 4 > table->capacity * 2 ? table->capacity * 2 : table->capacity));
     uint64_t hash = str_hash(key);
     struct table_slot *slot = slot_find(table, key, hash);
     void *before = slot->value;

@@ -91,7 +91,8 @@ static size_t utf8_length(const unsigned char *s, size_t left)
     }
     if (s[0] >= 0xf0 && s[0] <= 0xf4) {
         unsigned char low = s[0] == 0xf0 ? 0x90 : 0x80, high = s[0] == 0xf4 ? 0x8f : 0xbf;
-        return left >= 4 && s[1] >= low && s[1] <= high && (s[2] & 0xc0) == 0x80 && (s[3] & 0xc0) == 0x80 ? 4 : 0;
+        return left >= 4 && s[1] >= low && s[1] <= high && (s[2] & 0xc0) == 0x80 && (s[3] & 0xc0) == 0x80 ? 4
+                                                                                                          : 0;
     }
     return 0;
 }

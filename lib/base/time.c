@@ -37,8 +37,8 @@ static const struct unit duration_units[] = {
 };
 
 static const struct unit size_units[] = {
-    {"b", 1},        {"k", 1e3},           {"kb", 1e3},        {"m", 1e6},    {"mb", 1e6},
-    {"g", 1e9},      {"gb", 1e9},          {"kib", 1024},      {"mib", 1 << 20}, {"gib", 1 << 30},
+    {"b", 1},   {"k", 1e3},  {"kb", 1e3},   {"m", 1e6},       {"mb", 1e6},
+    {"g", 1e9}, {"gb", 1e9}, {"kib", 1024}, {"mib", 1 << 20}, {"gib", 1 << 30},
 };
 
 /* Reads digits with an optional fraction; false when there are none. */
@@ -85,9 +85,10 @@ bool duration_parse(struct str text, int64_t *ms, struct err *err)
             if (number_read(text, &pos, &number))
                 unit = unit_read(text, &pos, duration_units, LENGTH_OF(duration_units));
             if (!unit)
-                return err_set(err, ERR_INVALID,
-                               "'%.*s' is not a duration; write it like 250ms, 5s, 1m30s, 2h or a number of seconds",
-                               STR_ARG(text));
+                return err_set(
+                    err, ERR_INVALID,
+                    "'%.*s' is not a duration; write it like 250ms, 5s, 1m30s, 2h or a number of seconds",
+                    STR_ARG(text));
             sum += number * unit->factor;
         }
     }
@@ -102,8 +103,8 @@ bool size_parse(struct str text, int64_t *bytes, struct err *err)
     double number;
     size_t pos = 0;
     if (number_read(text, &pos, &number)) {
-        const struct unit *unit = pos == text.len ? &size_units[0]
-                                                  : unit_read(text, &pos, size_units, LENGTH_OF(size_units));
+        const struct unit *unit =
+            pos == text.len ? &size_units[0] : unit_read(text, &pos, size_units, LENGTH_OF(size_units));
         if (unit && pos == text.len && number * unit->factor < 9e18) {
             *bytes = (int64_t)(number * unit->factor);
             return true;

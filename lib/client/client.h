@@ -1,5 +1,5 @@
-/* A client of the state server, for zproc's own programs: requests and answers over one connection, blocking or driven by an
- * event loop. (The public C API, <zproc/zproc.h>, stands on it.) */
+/* A client of the state server, for zproc's own programs: requests and answers over one connection, blocking
+ * or driven by an event loop. (The public C API, <zproc/zproc.h>, stands on it.) */
 #ifndef ZPROC_CLIENT_H
 #define ZPROC_CLIENT_H
 
@@ -7,12 +7,13 @@
 
 struct client;
 
-/* A reply: {0} is empty. `fields` is the header's map; value is the value frame's text, data NULL without one. */
+/* A reply: {0} is empty. `fields` is the header's map; value is the value frame's text, data NULL without
+ * one. */
 struct reply {
     bool ok;
     int64_t id, rev;
-    struct err error;      /* when not ok */
-    struct value *fields;  /* owned */
+    struct err error;       /* when not ok */
+    struct value *fields;   /* owned */
     struct message message; /* owned; value is borrowed from it */
     struct str value;
 };
@@ -20,13 +21,14 @@ void reply_release(struct reply *reply);
 /* A field of the header: borrowed, NULL when absent. */
 const struct value *reply_field(const struct reply *reply, const char *name);
 
-/* Connects and waits for the handshake. patience_ms > 0: tries again until then while nobody listens (a client within a run: 10 s).
- * ERR_UNREACHABLE "cannot reach the state server at ADDRESS: …", ERR_KEY_REJECTED, ERR_INVALID. */
+/* Connects and waits for the handshake. patience_ms > 0: tries again until then while nobody listens (a
+ * client within a run: 10 s). ERR_UNREACHABLE "cannot reach the state server at ADDRESS: …",
+ * ERR_KEY_REJECTED, ERR_INVALID. */
 struct client *client_open(const char *address, int64_t patience_ms, struct err *err);
 void client_close(struct client *client); /* NULL is fine */
 
-/* Fills in v and id (and client and seq for ops that write), sends, waits for the answer. False when there is none: ERR_UNREACHABLE, ERR_TIMEOUT … A reply with ok false
- * is an answer: true. timeout_ms < 0: no end. */
+/* Fills in v and id (and client and seq for ops that write), sends, waits for the answer. False when there is
+ * none: ERR_UNREACHABLE, ERR_TIMEOUT … A reply with ok false is an answer: true. timeout_ms < 0: no end. */
 bool client_ask(struct client *client, struct request *request, struct str value, int64_t timeout_ms,
                 struct reply *reply, struct err *err);
 /* Like client_ask, but an answer that is not ok is a failure too: err is the server's. */

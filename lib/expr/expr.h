@@ -11,8 +11,9 @@
 
 struct expr;
 
-/* NULL with ERR_INVALID (syntax; the message ends in "at column N", columns counted in characters from 1) or ERR_TOO_LARGE
- * (length, nesting). An unknown function is an error of evaluation, not of parsing (as in the conformance suite). */
+/* NULL with ERR_INVALID (syntax; the message ends in "at column N", columns counted in characters from 1) or
+ * ERR_TOO_LARGE (length, nesting). An unknown function is an error of evaluation, not of parsing (as in the
+ * conformance suite). */
 struct expr *expr_parse(struct str text, struct err *err);
 void expr_free(struct expr *expr); /* NULL is fine */
 /* The text that was parsed; borrowed. */
@@ -20,8 +21,8 @@ struct str expr_text(const struct expr *expr);
 /* Byte offset of the last syntax error's place is not kept: the column in the message is the contract. */
 
 /* ---- What an expression reads (for the watch index) ---- */
-/* Top-level identifiers (not bound by a macro), and `state["literal"]`, `state.name`, `"literal" in state`, the same on `old`, are literal keys;
- * each is listed once, sorted. */
+/* Top-level identifiers (not bound by a macro), and `state["literal"]`, `state.name`, `"literal" in state`,
+ * the same on `old`, are literal keys; each is listed once, sorted. */
 size_t expr_key_count(const struct expr *expr);
 struct str expr_key(const struct expr *expr, size_t index); /* borrowed */
 bool expr_uses_state(const struct expr *expr);   /* the whole namespace, other than through literal keys */
@@ -31,33 +32,39 @@ bool expr_uses_changed(const struct expr *expr); /* `changed` */
 /* ---- Where its names come from ---- */
 enum expr_root { EXPR_STATE, EXPR_OLD };
 
-/* ctx is handed to each function. Every lookup may be NULL in the struct when there is no such thing; the name is then undeclared. */
+/* ctx is handed to each function. Every lookup may be NULL in the struct when there is no such thing; the
+ * name is then undeclared. */
 struct expr_scope {
     void *ctx;
     /* The value of a key, borrowed for the time of the evaluation; NULL when there is no such key. */
     const struct value *(*key)(void *ctx, enum expr_root root, struct str key);
-    /* The whole namespace as a map, a reference for the caller; size tells its number of keys beforehand (for the cost). */
+    /* The whole namespace as a map, a reference for the caller; size tells its number of keys beforehand (for
+     * the cost). */
     struct value *(*whole)(void *ctx, enum expr_root root);
     size_t (*size)(void *ctx, enum expr_root root);
     /* The list that `changed` stands for; borrowed; NULL: not defined here. */
     const struct value *changed;
-    /* Named values that come before keys (--arg, and the names of a manifest's ${{ }}); a map; may be NULL. */
+    /* Named values that come before keys (--arg, and the names of a manifest's ${{ }}); a map; may be NULL.
+     */
     const struct value *args;
     /* quote(x) is defined (in ${{ }} only). */
     bool quote;
 };
 
-/* The value, or NULL with ERR_NOT_FOUND (no such key, index or name), ERR_TYPE (operands do not fit, overflow, division by zero, bad conversion),
- * ERR_TOO_LARGE (a bound of cost) or ERR_INVALID (a bad regular expression). */
+/* The value, or NULL with ERR_NOT_FOUND (no such key, index or name), ERR_TYPE (operands do not fit,
+ * overflow, division by zero, bad conversion), ERR_TOO_LARGE (a bound of cost) or ERR_INVALID (a bad regular
+ * expression). */
 struct value *expr_eval(const struct expr *expr, const struct expr_scope *scope, struct err *err);
 /* True when it evaluates to true. Errors and other values are false (conditions of watches). */
 bool expr_holds(const struct expr *expr, const struct expr_scope *scope);
 
-/* ---- Regular expressions (RE2's syntax on PCRE2, match limit 100,000), for readiness by log line too ---- */
+/* ---- Regular expressions (RE2's syntax on PCRE2, match limit 100,000), for readiness by log line too ----
+ */
 struct regex;
 struct regex *regex_new(struct str pattern, struct err *err); /* ERR_INVALID */
 void regex_free(struct regex *regex);
-/* Finds the pattern anywhere in the subject (raw bytes are fine). ERR_TOO_LARGE past the match limit: then false. */
+/* Finds the pattern anywhere in the subject (raw bytes are fine). ERR_TOO_LARGE past the match limit: then
+ * false. */
 bool regex_find(const struct regex *regex, struct str subject, struct err *err);
 
 /* ---- Templates: text with ${{ EXPR }} ---- */
@@ -67,6 +74,7 @@ struct template *template_parse(struct str text, size_t *at, struct err *err);
 void template_free(struct template *t);
 bool template_is_plain(const struct template *t); /* no ${{ }} in it */
 /* Strings go in as they are, other values as JSON. Undefined names are errors but for env.X, which is "". */
-bool template_expand(const struct template *t, const struct expr_scope *scope, struct buf *out, struct err *err);
+bool template_expand(const struct template *t, const struct expr_scope *scope, struct buf *out,
+                     struct err *err);
 
 #endif

@@ -41,14 +41,15 @@ struct value *value_copy(const struct value *value);
 
 /* ---- Reading ---- */
 enum value_type value_type(const struct value *value);
-const char *value_type_name(const struct value *value); /* "null", "bool", "int", "double", "string", "list", "map" */
+const char *
+value_type_name(const struct value *value); /* "null", "bool", "int", "double", "string", "list", "map" */
 bool value_as_bool(const struct value *value);
 int64_t value_as_int(const struct value *value);
-double value_as_double(const struct value *value); /* of an int too */
+double value_as_double(const struct value *value);  /* of an int too */
 struct str value_as_str(const struct value *value); /* borrowed */
 /* Number of characters is not meant: bytes of a string, items of a list, entries of a map; else 0. */
 size_t value_len(const struct value *value);
-struct value *list_at(const struct value *list, size_t index); /* borrowed; NULL past the end */
+struct value *list_at(const struct value *list, size_t index);  /* borrowed; NULL past the end */
 struct value *map_get(const struct value *map, struct str key); /* borrowed; NULL when absent */
 /* In order of insertion; borrowed; NULL past the end. */
 struct value *map_at(const struct value *map, size_t index, struct str *key);
@@ -67,12 +68,12 @@ bool value_same_text(const struct value *a, const struct value *b);
 
 /* ---- Text ---- */
 /* Exactly RFC 8259, UTF-8 only, depth 512. Integers beyond int64 and numbers beyond double are errors
- * (ERR_TOO_LARGE), everything else that is wrong is ERR_INVALID with "… at byte N". Of duplicate keys the last one counts.
- * A number's spelling is kept when it is not the one that value_print would choose. */
+ * (ERR_TOO_LARGE), everything else that is wrong is ERR_INVALID with "… at byte N". Of duplicate keys the
+ * last one counts. A number's spelling is kept when it is not the one that value_print would choose. */
 struct value *value_parse(struct str text, struct err *err);
 /* One line, no spaces, as stored: keys in order of insertion, numbers as spelled, a double in the shortest
- * form that reads back the same (always with '.', 'e' or so that it stays a double: 1.0, 1e+300). Strings escape only
- * what JSON demands (control characters, '"', '\\'). */
+ * form that reads back the same (always with '.', 'e' or so that it stays a double: 1.0, 1e+300). Strings
+ * escape only what JSON demands (control characters, '"', '\\'). */
 void value_print(struct buf *buf, const struct value *value);
 /* The shortest text that reads back as d; out has room for 32 bytes. Returns the length. */
 size_t double_print(double d, char out[32]);
@@ -82,11 +83,12 @@ void string_print(struct buf *buf, struct str s);
 /* ---- JSON Pointer (RFC 6901) ---- */
 /* Checks the form: empty, or "/" before each part, ~ only in ~0 and ~1, valid UTF-8. */
 bool pointer_valid(struct str pointer, struct err *err);
-/* Borrowed; NULL with ERR_NOT_FOUND (a missing part), ERR_TYPE (a part of something that is no list or map) or
- * ERR_INVALID (bad form or list index). "-" is never found. */
+/* Borrowed; NULL with ERR_NOT_FOUND (a missing part), ERR_TYPE (a part of something that is no list or map)
+ * or ERR_INVALID (bad form or list index). "-" is never found. */
 struct value *pointer_get(const struct value *root, struct str pointer, struct err *err);
-/* A new root in which the place has item (takes it, also on failure). The parent must exist; a map gets or replaces the key,
- * a list replaces an index or appends at "-" (or at its length). The empty pointer replaces the root. root is unchanged. */
+/* A new root in which the place has item (takes it, also on failure). The parent must exist; a map gets or
+ * replaces the key, a list replaces an index or appends at "-" (or at its length). The empty pointer replaces
+ * the root. root is unchanged. */
 struct value *pointer_set(const struct value *root, struct str pointer, struct value *item, struct err *err);
 /* A new root without the place, which must exist. The empty pointer is ERR_INVALID. */
 struct value *pointer_remove(const struct value *root, struct str pointer, struct err *err);

@@ -17,7 +17,8 @@ struct address {
     char host[256]; /* tcp; "*" is allowed for servers */
     uint16_t port;  /* tcp; 0: the system chooses */
 };
-/* ERR_INVALID with what is wrong and what an address looks like. Paths longer than a socket's name may be are told so. */
+/* ERR_INVALID with what is wrong and what an address looks like. Paths longer than a socket's name may be are
+ * told so. */
 bool address_parse(const char *text, struct address *address, struct err *err);
 void address_print(struct buf *buf, const struct address *address);
 
@@ -25,28 +26,31 @@ void address_print(struct buf *buf, const struct address *address);
 
 struct conn;
 
-/* Starts to connect without blocking. NULL with ERR_UNREACHABLE (nobody listens) or ERR_INVALID. For ipc the uid of the peer is checked
- * (SO_PEERCRED; root's and our own are fine): ERR_DENIED. */
+/* Starts to connect without blocking. NULL with ERR_UNREACHABLE (nobody listens) or ERR_INVALID. For ipc the
+ * uid of the peer is checked (SO_PEERCRED; root's and our own are fine): ERR_DENIED. */
 struct conn *conn_open(const struct address *address, struct err *err);
 void conn_close(struct conn *conn); /* NULL is fine */
 int conn_fd(const struct conn *conn);
 /* POLLIN, and POLLOUT while something waits to be written (or to connect). */
 short conn_events(const struct conn *conn);
-/* Reads and writes what is possible without blocking and goes through the handshake. False with ERR_UNREACHABLE (connection
- * refused, closed or reset), ERR_KEY_REJECTED (the mechanisms do not fit) or ERR_INTERNAL (the peer does not speak ZMTP); the connection is then of no use. */
+/* Reads and writes what is possible without blocking and goes through the handshake. False with
+ * ERR_UNREACHABLE (connection refused, closed or reset), ERR_KEY_REJECTED (the mechanisms do not fit) or
+ * ERR_INTERNAL (the peer does not speak ZMTP); the connection is then of no use. */
 bool conn_step(struct conn *conn, struct err *err);
-/* Queues one message: an empty delimiter, the header, and a value frame unless value.data is NULL. Copies. It is sent by conn_step once the peer's READY
- * is there. ERR_TOO_LARGE past WIRE_FRAME_MAX. */
+/* Queues one message: an empty delimiter, the header, and a value frame unless value.data is NULL. Copies. It
+ * is sent by conn_step once the peer's READY is there. ERR_TOO_LARGE past WIRE_FRAME_MAX. */
 bool conn_send(struct conn *conn, struct str header, struct str value, struct err *err);
 struct message {
     struct str header;
     struct str value; /* data is NULL when there is no value frame */
     char *memory;     /* holds both */
 };
-/* Takes the next whole message out, if there is one; the caller releases it. Messages that are not in the protocol's form (an empty frame alone, for example) are skipped. */
+/* Takes the next whole message out, if there is one; the caller releases it. Messages that are not in the
+ * protocol's form (an empty frame alone, for example) are skipped. */
 bool conn_receive(struct conn *conn, struct message *message);
 void message_release(struct message *message);
-/* conn_step until a message is there or until the monotonic time (ms; <0: no end). ERR_TIMEOUT and conn_step's errors. */
+/* conn_step until a message is there or until the monotonic time (ms; <0: no end). ERR_TIMEOUT and
+ * conn_step's errors. */
 bool conn_wait(struct conn *conn, int64_t until_ms, struct message *message, struct err *err);
 
 /* ---- Requests: the header's fields, from ops.def ---- */
@@ -81,7 +85,8 @@ const struct op_info *op_info(enum op op);
 const struct field_info *field_info(enum field field);
 enum op op_from_name(struct str name); /* OP_NONE */
 
-/* A request's header. A field counts only when its bit is set. Strings are borrowed from whoever filled it (on the server: from `tree`). */
+/* A request's header. A field counts only when its bit is set. Strings are borrowed from whoever filled it
+ * (on the server: from `tree`). */
 struct request {
     enum op operation;
     uint64_t set; /* bit 1 << FIELD_x */
@@ -92,17 +97,18 @@ struct request {
     } field[FIELD_COUNT];
     struct value *tree; /* the decoded header that strings point into; owned */
 };
-#define request_has(request, name)    (((request)->set >> FIELD_##name) & 1)
-#define request_int(request, name)    ((request)->field[FIELD_##name].i)
-#define request_bool(request, name)   (request_has(request, name) && (request)->field[FIELD_##name].i != 0)
-#define request_str(request, name)    ((request)->field[FIELD_##name].s)
+#define request_has(request, name)  (((request)->set >> FIELD_##name) & 1)
+#define request_int(request, name)  ((request)->field[FIELD_##name].i)
+#define request_bool(request, name) (request_has(request, name) && (request)->field[FIELD_##name].i != 0)
+#define request_str(request, name)  ((request)->field[FIELD_##name].s)
 void request_set_int(struct request *request, enum field field, int64_t i);
 void request_set_str(struct request *request, enum field field, struct str s);
 void request_set_keys(struct request *request, enum field field, const struct value *keys);
 /* The header as JSON text. */
 void request_print(struct buf *buf, const struct request *request);
-/* Checks everything: JSON, known fields of the right type, v, id, op, the op's own fields and no others of another op, namespace and key lengths, depth.
- * ERR_INVALID, ERR_TOO_LARGE or ERR_UNSUPPORTED (op or version) naming the field. Whatever could be read of id is set even on failure. */
+/* Checks everything: JSON, known fields of the right type, v, id, op, the op's own fields and no others of
+ * another op, namespace and key lengths, depth. ERR_INVALID, ERR_TOO_LARGE or ERR_UNSUPPORTED (op or version)
+ * naming the field. Whatever could be read of id is set even on failure. */
 bool request_parse(struct str header, struct request *request, struct err *err);
 void request_release(struct request *request);
 

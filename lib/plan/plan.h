@@ -1,0 +1,200 @@
+/* The manifest: YAML text in, an immutable, checked plan out; or a list of problems, each with its place. */
+#ifndef ZPROC_PLAN_H
+#define ZPROC_PLAN_H
+
+#include "expr.h"
+
+/* ---- Problems ---- */
+
+/* One problem of a manifest: where, and a sentence that helps. Line and column count from 1. */
+struct plan_problem {
+    char *file;
+    size_t line, column;
+    char *message; /* with "did you mean" where there is a near name */
+    char *text;    /* the line itself, for the caret */
+};
+struct plan_problems {
+    struct plan_problem *items;
+    size_t count, capacity;
+};
+void plan_problems_release(struct plan_problems *problems);
+/* "file:line:column: message", the line, and a caret below it; colour when asked. */
+void plan_problem_print(struct buf *buf, const struct plan_problem *problem, bool colour);
+
+/* ---- The plan ---- */
+
+/* A place in a file, for messages that come later. */
+struct plan_place {
+    const char *file; /* owned by the plan */
+    size_t line, column;
+};
+
+/* Text that may hold ${{ }}: `template` is NULL when it does not. */
+struct plan_text {
+    char *raw; /* NULL: not given */
+    struct template *template;
+};
+struct plan_texts {
+    struct plan_text *items;
+    size_t count;
+};
+struct plan_variable {
+    char *name;
+    struct plan_text value; /* raw NULL: the variable is taken out */
+};
+struct plan_env {
+    struct plan_variable *items;
+    size_t count;
+};
+
+/* A command: a shell string, or an argv. */
+struct plan_command {
+    bool given, shell;
+    struct plan_texts words; /* shell: exactly one */
+};
+
+enum plan_need_is { NEED_STARTED, NEED_READY, NEED_SUCCEEDED, NEED_FAILED, NEED_ENDED };
+struct plan_need {
+    size_t worker; /* index into plan->workers: all its instances */
+    enum plan_need_is is;
+    struct plan_place place;
+};
+
+enum plan_failure_kind { FAILURE_STATUS, FAILURE_SIGNAL, FAILURE_TIMEOUT, FAILURE_LOST };
+struct plan_failure {
+    enum plan_failure_kind kind;
+    int low, high; /* statuses, or low: the signal's number */
+};
+
+struct plan_retry {
+    struct plan_failure *failures; /* none: every failure */
+    size_t failure_count;
+    int64_t max; /* retries; -1: without end */
+    int64_t delay_ms, max_delay_ms;
+    double backoff;         /* factor on the delay of each further retry */
+    double jitter;          /* 0 to 1: part of the delay that is random */
+    int64_t reset_after_ms; /* 0: never; an attempt that ran so long makes the count start anew */
+    bool has_args;
+    struct plan_texts args; /* in place of the worker's args from the first retry on */
+    struct plan_env env;    /* over the worker's from the first retry on */
+};
+
+struct plan_ready { /* all that is given must hold */
+    bool given;
+    struct expr *when;
+    struct plan_command exec;
+    struct plan_text tcp; /* HOST:PORT */
+    int64_t every_ms, timeout_ms;
+};
+
+enum plan_condition {
+    CONDITION_CHANGE,
+    CONDITION_EXCLUDE,
+    CONDITION_WHEN,
+    CONDITION_EQUAL,
+    CONDITION_NOT_EQUAL,
+    CONDITION_NONE,
+    CONDITION_NOT_NONE,
+    CONDITION_AVAILABLE,
+};
+enum plan_overlap { OVERLAP_QUEUE, OVERLAP_SKIP, OVERLAP_RESTART, OVERLAP_PARALLEL };
+struct plan_trigger {
+    bool given;
+    enum plan_condition condition;
+    struct value *keys;  /* change, exclude: list of strings (change []: anything) */
+    char *key;           /* the other key conditions */
+    struct value *value; /* equal, not_equal */
+    struct expr *when;
+    bool live, duplicates, edge, drain;
+    enum plan_overlap overlap;
+    int64_t max; /* 0: no limit */
+};
+
+struct plan_worker {
+    char *name, *description;
+    struct plan_place place;
+    struct plan_command run;
+    struct plan_texts args;
+    struct plan_env env;  /* the worker's own, defaults and templates merged in */
+    struct plan_text dir; /* raw NULL: the manifest's folder */
+    char *namespace;
+    bool service, stateful, start, optional, restart_always, result_stdout;
+    int replicas;
+    struct plan_need *needs;
+    size_t need_count;
+    struct expr *when;
+    struct plan_ready ready;
+    struct plan_retry retry;
+    int *success; /* exit statuses that count as success */
+    size_t success_count;
+    int64_t timeout_ms; /* 0: none */
+    struct {
+        int signal;
+        int64_t grace_ms;
+        struct plan_command run;
+    } stop;
+    struct plan_text log_file; /* raw NULL: a file in the run's folder */
+    struct plan_trigger trigger;
+};
+
+struct plan_namespace {
+    char *name;
+    struct value *state; /* map */
+};
+
+enum plan_fail { FAIL_FAST, FAIL_FINISH, FAIL_KEEP_GOING };
+struct plan {
+    char *file; /* as the user named it */
+    char *name;
+    char *dir; /* absolute folder of the manifest: relative paths start here */
+    struct {
+        char *address; /* NULL: a new one */
+        bool external, insecure;
+        int64_t log_limit, state_limit; /* bytes */
+    } server;
+    struct {
+        int64_t jobs; /* 0: no limit */
+        enum plan_fail fail;
+        int64_t timeout_ms; /* 0: none */
+        struct plan_texts shell;
+        char *dir; /* logs and records; as written */
+        int64_t stop_grace_ms;
+    } run;
+    struct value *vars; /* map */
+    struct plan_env env;
+    struct plan_namespace *namespaces; /* initial states; the first is "default" when `state` is given */
+    size_t namespace_count;
+    struct plan_worker *workers; /* in the manifest's order */
+    size_t worker_count;
+    struct plan_memory *memory; /* what the strings stand in, private */
+};
+
+/* What the command line adds. */
+struct plan_options {
+    const char *file;        /* path, or NULL: zproc.yaml or zproc.yml of the current folder */
+    const char *const *vars; /* K=V, over the manifest's vars; V is JSON if it is JSON, else a string */
+    size_t var_count;
+    const char *const *workers; /* only these and what they need; none: all */
+    size_t worker_count;
+};
+
+/* Reads and checks a manifest. NULL with at least one problem otherwise; as many problems at once as can be
+ * found. A file that cannot be read is a problem too (line 0). The caller frees the plan. */
+struct plan *plan_load(const struct plan_options *options, struct plan_problems *problems);
+/* The same from memory; `file` is the name for messages, `dir` the folder for relative paths. */
+struct plan *plan_parse(struct str text, const char *file, const char *dir,
+                        const struct plan_options *options, struct plan_problems *problems);
+/* A plan of one worker named `name` that runs argv (for `zproc run -- CMD`): no ready probe, no retries. argv
+ * is copied. */
+struct plan *plan_command(const char *name, char *const *argv);
+void plan_free(struct plan *plan); /* NULL is fine */
+
+/* Every key of the manifest as a table for the manual and the JSON schema: calls visit for each, in order. */
+struct plan_key {
+    const char *section; /* "", "server", "run", "worker", "worker.retry" … */
+    const char *name, *type, *fallback /* default as text */, *help;
+    bool supported; /* false: refused with "not supported yet" */
+};
+void plan_keys(void (*visit)(void *ctx, const struct plan_key *key), void *ctx);
+
+#endif

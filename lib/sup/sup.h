@@ -1,0 +1,154 @@
+/* Supervision as a pure function: a plan and a stream of events in, effects out. No I/O, no clock, no
+ * randomness but a seed, so that the life of a whole graph can be run in a simulated world. supervision.md is
+ * the source of its rules. */
+#ifndef ZPROC_SUP_H
+#define ZPROC_SUP_H
+
+#include "plan.h"
+
+struct sup;
+
+/* A task is one instance of a worker (a replica, or one run of a trigger). Its number is never reused within
+ * a run. An incarnation is one process of a task: events about an earlier one are ignored. */
+struct sup_ref {
+    uint32_t task, incarnation;
+};
+
+/* X(state, name, is final) */
+#define SUP_STATES(X)                                                                                        \
+    X(TASK_WAITING, "waiting", false)                                                                        \
+    X(TASK_IDLE, "idle", false)                                                                              \
+    X(TASK_STARTING, "starting", false)                                                                      \
+    X(TASK_RUNNING, "running", false)                                                                        \
+    X(TASK_READY, "ready", false)                                                                            \
+    X(TASK_RETRYING, "retrying", false)                                                                      \
+    X(TASK_STOPPING, "stopping", false)                                                                      \
+    X(TASK_SUCCEEDED, "succeeded", true)                                                                     \
+    X(TASK_FAILED, "failed", true)                                                                           \
+    X(TASK_TIMEOUT, "timeout", true)                                                                         \
+    X(TASK_LOST, "lost", true)                                                                               \
+    X(TASK_STOPPED, "stopped", true)                                                                         \
+    X(TASK_SKIPPED, "skipped", true)
+
+enum sup_state {
+#define X(state, name, final) state,
+    SUP_STATES(X)
+#undef X
+        SUP_STATE_COUNT
+};
+const char *sup_state_name(enum sup_state state);
+bool sup_state_final(enum sup_state state);
+
+/* ---- Events: what happened in the world. Each carries the time. ---- */
+
+enum sup_event_kind {
+    SUP_BEGIN,        /* once, first: sessions are open, initial state is set */
+    SUP_TICK,         /* the time that sup_deadline named has come */
+    SUP_SPAWNED,      /* ref, pid: exec succeeded */
+    SUP_SPAWN_FAILED, /* ref, status 126 or 127 (the command) or 125 (fork, pipes), text: reason with path */
+    SUP_PROBES_HOLD,  /* ref: everything of `ready` holds */
+    SUP_ENDED, /* ref, status or signal, text: result (JSON) or empty: reaped, output drained, and nothing of
+                  its tree is left (after a stop or kill) */
+    SUP_RETURNED,  /* ref, text: a result given explicitly, before it ended */
+    SUP_CONDITION, /* ref.task: its `when` holds */
+    SUP_TRIGGER, /* ref.task: an event arrived; number: its revision; the runner keeps its contents until the
+                    run of the event has ended */
+    SUP_TRIGGER_LOST,   /* ref.task, number: revisions missed */
+    SUP_TRIGGER_FAILED, /* ref.task, text: the server refused the watch */
+    SUP_FENCE, /* number: the id of the fence; every event of a state change before it has been handed in */
+    SUP_STOP,  /* end the run: signal SIGINT, SIGTERM or SIGHUP; a second one: kill, a third: end now */
+    SUP_DOWN,  /* end the run because someone asked for it: exit status 0 unless something had failed */
+    SUP_SERVER_LOST, /* the state is gone, text: why; the run fails with 125 */
+};
+struct sup_event {
+    enum sup_event_kind kind;
+    int64_t now_ms;  /* monotonic */
+    int64_t wall_ms; /* for records */
+    struct sup_ref ref;
+    int64_t number;
+    int pid, status, signal; /* signal > 0: ended by it; else status */
+    struct str text;         /* borrowed for the call */
+};
+
+/* ---- Effects: what is to be done. ---- */
+
+enum sup_effect_kind {
+    SUP_SPAWN, /* ref: start a process for it (sup_task tells worker, attempt, revision of the event …) */
+    SUP_PROBE, /* ref: start the probes of `ready` */
+    SUP_PROBE_END, /* ref: stop them */
+    SUP_TERMINATE, /* ref: stop.run, or stop.signal to the group, then SIGCONT */
+    SUP_KILL,      /* ref: SIGKILL to everything that it ever started */
+    SUP_AWAIT,     /* ref.task: watch for its `when` */
+    SUP_AWAIT_END, /* ref.task: no longer */
+    SUP_ARM, /* ref.task: ask for the trigger's next event; number > 0: acknowledge the event of this revision
+                first; live: forget what is pending first */
+    SUP_DISARM,     /* ref.task: stop asking */
+    SUP_SEND_FENCE, /* number: a request whose answer is SUP_FENCE */
+    SUP_STATUS,     /* ref.task: its record has changed: publish it */
+    SUP_FORGET,     /* ref.task: final; close its session, drop the event's contents and its files */
+    SUP_SAY,        /* ref.task (or UINT32_MAX: the run), text: a line for people, level in number: 0 note, 1
+                       warning, 2 error */
+    SUP_END,        /* number: the exit status: every task is final and nothing runs */
+};
+struct sup_effect {
+    enum sup_effect_kind kind;
+    struct sup_ref ref;
+    int64_t number;
+    bool live;
+    char *text; /* owned by the list */
+};
+struct sup_effects { /* {0} is empty */
+    struct sup_effect *items;
+    size_t count, capacity;
+};
+void sup_effects_clear(struct sup_effects *effects);
+void sup_effects_release(struct sup_effects *effects);
+
+/* ---- The function ---- */
+
+/* plan is borrowed and must outlive it. seed feeds the jitter of retries. */
+struct sup *sup_new(const struct plan *plan, uint64_t seed);
+void sup_free(struct sup *sup);
+/* Appends to effects. Events that do not fit (an old incarnation, a final task) change nothing. */
+void sup_step(struct sup *sup, const struct sup_event *event, struct sup_effects *effects);
+/* When SUP_TICK is due (monotonic ms); -1: nothing is due. */
+int64_t sup_deadline(const struct sup *sup);
+
+/* ---- Looking at it ---- */
+
+#define SUP_NO_TASK UINT32_MAX
+struct sup_task {
+    struct sup_ref ref;
+    const struct plan_worker *worker;
+    const char *name; /* oven, oven.0; a trigger's run has its trigger's name */
+    uint32_t parent;  /* the trigger's task, of its runs; else SUP_NO_TASK */
+    int replica;
+    enum sup_state state;
+    int attempt;                  /* from 1; 0: not started yet */
+    int64_t revision;             /* of the event, in a trigger's run */
+    int pid;                      /* of the process that runs, or of the last */
+    int64_t started_ms, ended_ms; /* wall clock, 0: not yet: first start and final end */
+    int64_t started_mono_ms, ended_mono_ms;
+    int status, signal; /* of the last attempt; status -1: none ended yet */
+    const char *reason; /* why it is in this state, "" when there is nothing to say */
+    int restarts;       /* of a service or `restart: always` */
+    int64_t runs;       /* of a trigger: events worked off */
+    const char *result; /* JSON text or NULL */
+    bool flaky;         /* succeeded after more than one attempt */
+};
+/* Number of tasks ever made; tasks of ended trigger runs are gone (sup_task_at gives false). */
+uint32_t sup_task_count(const struct sup *sup);
+bool sup_task_at(const struct sup *sup, uint32_t task,
+                 struct sup_task *out); /* strings are borrowed until the next step */
+/* Exit status as it would be if it ended now, and whether it has ended. */
+int sup_exit_status(const struct sup *sup, bool *ended);
+/* The record for namespace `zproc`, as JSON text: {status, pid, attempt, started, ended, exit, signal,
+ * reason, restarts, result, log}; log is filled in by the caller (path or ""). */
+void sup_record_print(struct buf *buf, const struct sup_task *task, const char *log);
+/* The run's own record (key `run`): {status, name, started, ended, exit, reason}. */
+void sup_run_record_print(struct buf *buf, const struct sup *sup);
+/* Checks the invariants of the whole state; NULL when they hold, else what is broken (static text). For tests
+ * and the simulation. */
+const char *sup_invariant(const struct sup *sup);
+
+#endif
