@@ -1,0 +1,106 @@
+/* Processes and the event loop of the supervisor: spawn, reap, output to the last byte, tree kill, probes.
+ * libuv is included in loop.c only; waitpid is called in one place (child.c); what is Linux's alone
+ * (subreaper, pidfd, /proc, PDEATHSIG) stands in tree.c and spawn.c. One thread. */
+#ifndef ZPROC_PROC_H
+#define ZPROC_PROC_H
+
+#include "base.h"
+
+/* ---- Event loop ---- */
+
+struct loop;
+struct loop *loop_new(struct err *err);
+void loop_free(struct loop *loop);
+/* Runs until loop_stop; makes no wake-ups while nothing happens. */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+struct timer;
+/* A timer that is not set. */
+struct timer *timer_new(struct loop *loop, void (*fire)(void *ctx), void *ctx);
+void timer_set(struct timer *timer, int64_t at_ms); /* monotonic; replaces an earlier setting; <0: unset */
+void timer_free(struct timer *timer);
+
+struct watcher;
+/* Calls ready whenever the descriptor (borrowed) has one of events (POLLIN, POLLOUT). */
+struct watcher *watcher_new(struct loop *loop, int fd, short events, void (*ready)(void *ctx, short events),
+                            void *ctx);
+void watcher_set(struct watcher *watcher, short events); /* 0: none for now */
+void watcher_free(struct watcher *watcher);
+
+/* Calls caught(ctx, number) in the loop, not in the handler. */
+bool loop_signal(struct loop *loop, int number, void (*caught)(void *ctx, int number), void *ctx,
+                 struct err *err);
+
+/* ---- Children ---- */
+
+/* Makes this process the one that orphans below it fall to; installs SIGCHLD's handling. Once, before the
+ * first child. */
+struct children;
+struct children *children_new(struct loop *loop, struct err *err);
+void children_free(struct children *children);
+
+struct child;
+enum child_stdin { CHILD_STDIN_NULL, CHILD_STDIN_INHERIT, CHILD_STDIN_FILE };
+struct child_spec {
+    char *const *argv; /* argv[0] is looked up in the PATH of env when it has no slash */
+    char *const *env;  /* complete */
+    const char *dir;   /* NULL: stay */
+    enum child_stdin input;
+    const char *input_file;
+    bool inherit_output;  /* descriptors 1 and 2 are ours; no output callbacks */
+    bool die_with_parent; /* PDEATHSIG KILL */
+    const int *keep; /* further descriptors to inherit (count), at their numbers; for the server's listening
+                        socket */
+    size_t keep_count;
+    /* Marks what belongs to this child in the environment of its descendants ("ZPROC_RUN=…" and
+     * "ZPROC_WORKER=…" entries of env): orphans that fall to us are told apart by them. NULL entries do not
+     * count. */
+    const char *marks[2];
+};
+struct child_end {
+    int status, signal; /* signal > 0: ended by it; else exit status */
+    const char *left;   /* names what could not be ended ("pid 4711 (sleep)"), NULL when nothing is left */
+};
+struct child_callbacks {
+    /* Bytes as they come; stream 1 or 2. */
+    void (*output)(void *ctx, struct child *child, int stream, struct str bytes);
+    /* Reaped, output drained to the last byte (a grandchild that holds the pipe gets 500 ms), and, after
+     * child_kill or with `cleanup`, nothing of its tree is left. Last callback; the child is freed after it.
+     */
+    void (*ended)(void *ctx, struct child *child, const struct child_end *end);
+};
+/* vfork-like; own session and process group, default dispositions, empty mask, descriptors 0 to 2 only (and
+ * keep). NULL: ERR_NOT_FOUND (no such command or folder: status 127), ERR_DENIED (not executable: 126) or
+ * ERR_INTERNAL (fork, pipes: 125), the message naming the path. exec has succeeded when it returns a child.
+ * What the child leaves behind is ended (TERM, then KILL) before `ended` is called, when it ends by itself
+ * too, unless keep_orphans. */
+struct child *child_spawn(struct children *children, const struct child_spec *spec,
+                          const struct child_callbacks *callbacks, void *ctx, struct err *err);
+int child_pid(const struct child *child);
+/* Records the descendants, then signals the process group, then SIGCONT. */
+void child_signal(struct child *child, int signal);
+/* SIGKILL to everything that it ever started: group, recorded and present descendants, adopted orphans with
+ * its marks; repeated until nothing is left. */
+void child_kill(struct child *child);
+/* Stop reading output for now (back-pressure), go on reading. */
+void child_pause(struct child *child, bool paused);
+
+/* SIGKILL to every process below this one (children and adopted orphans, again and again) until none is left
+ * or the monotonic time has come; returns how many are left. Used by the guardian too: it needs no loop. */
+size_t tree_kill_all(int64_t until_ms);
+/* Makes this process a subreaper. */
+bool tree_adopt(struct err *err);
+
+/* ---- Probes ---- */
+
+struct probe;
+/* Calls result(ctx, ok) once for each try: a command that exits 0, or a tcp connection that is accepted. A
+ * try that takes longer than timeout_ms fails. */
+struct probe *probe_exec(struct children *children, const struct child_spec *spec, int64_t every_ms,
+                         int64_t timeout_ms, void (*result)(void *ctx, bool ok), void *ctx);
+struct probe *probe_tcp(struct loop *loop, const char *host_port, int64_t every_ms, int64_t timeout_ms,
+                        void (*result)(void *ctx, bool ok), void *ctx, struct err *err);
+void probe_free(struct probe *probe); /* from within result too */
+
+#endif
