@@ -1,6 +1,7 @@
 /* JSON values: immutable, reference-counted, exact.
  * A value under construction (its only reference is the builder's) may be changed with list_push and
- * map_set; from the moment that it is shared it never changes. Not safe between threads. */
+ * map_set; from the moment that it is shared, or handed to a list or a map, it never changes. Not safe
+ * between threads. */
 #ifndef ZPROC_VALUE_H
 #define ZPROC_VALUE_H
 
@@ -10,7 +11,8 @@ enum value_type { VALUE_NULL, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE, VALUE_STRING,
 
 struct value;
 
-/* Nesting that parsers, printers and comparisons accept. */
+/* Nesting that the parser and pointer_set accept. Printing, comparing and freeing work at any depth; who
+ * nests values with list_push or map_set checks value_depth before the result is kept. */
 #define VALUE_DEPTH_MAX 512
 
 /* ---- References: every function that returns `struct value *` hands over a reference unless it says
@@ -32,6 +34,12 @@ struct value *value_list(void);
 struct value *value_map(void);
 /* Appends; takes item. */
 void list_push(struct value *list, struct value *item);
+/* Replaces the item at index, which must be there; takes item. */
+void list_set(struct value *list, size_t index, struct value *item);
+/* Inserts before index (at most the length); takes item. */
+void list_insert(struct value *list, size_t index, struct value *item);
+/* Removes the item at index, which must be there. */
+void list_remove(struct value *list, size_t index);
 /* Sets key (copied), at its old place when it is there already; takes item. */
 void map_set(struct value *map, struct str key, struct value *item);
 /* Removes key, keeps the order of the rest; false when it was not there. */
@@ -39,7 +47,7 @@ bool map_remove(struct value *map, struct str key);
 /* A shallow copy that may be changed. Of a list or a map only. */
 struct value *value_copy(const struct value *value);
 
-/* ---- Reading ---- */
+/* ---- Reading: of a value of another type these give false, 0, an empty string or NULL ---- */
 enum value_type value_type(const struct value *value);
 const char *
 value_type_name(const struct value *value); /* "null", "bool", "int", "double", "string", "list", "map" */
@@ -55,27 +63,33 @@ struct value *map_get(const struct value *map, struct str key); /* borrowed; NUL
 struct value *map_at(const struct value *map, size_t index, struct str *key);
 /* null, false, 0, "", [], {} are falsy (state.md, watching). */
 bool value_truthy(const struct value *value);
-/* Bytes of real memory that the tree takes, overhead included. Shared parts count each time. */
+/* Bytes of real memory that the tree takes, overhead included. Shared parts count each time; null and the
+ * bools are static and take none. Kept while a value is built, so O(1); stays at SIZE_MAX once it is past. */
 size_t value_size(const struct value *value);
+/* Nesting: 0 for a scalar, 1 for a flat list. O(1); after an item was replaced or removed it may be more than
+ * is there, until the next value_copy. */
+size_t value_depth(const struct value *value);
 
 /* ---- Comparing ---- */
 /* Type and value are equal; 1 and 1.0 are equal (exactly, over all of int64); maps without order. */
 bool value_identical(const struct value *a, const struct value *b);
 /* Exact order of two numbers, int or double: -1, 0, 1. */
 int value_compare_numbers(const struct value *a, const struct value *b);
-/* Identical and printed the same way too (1.10 and 1.1 differ). */
+/* Printed the same way (1.10 and 1.1 differ, and so do maps in another order). */
 bool value_same_text(const struct value *a, const struct value *b);
 
 /* ---- Text ---- */
 /* Exactly RFC 8259, UTF-8 only, depth 512. Integers beyond int64 and numbers beyond double are errors
- * (ERR_TOO_LARGE), everything else that is wrong is ERR_INVALID with "… at byte N". Of duplicate keys the
- * last one counts. A number's spelling is kept when it is not the one that value_print would choose. */
+ * (ERR_TOO_LARGE), everything else that is wrong is ERR_INVALID with "… at byte N", counted from 0. Of
+ * duplicate keys the last one counts, at the place of the first. A number without fraction and exponent is an
+ * int, and a number's spelling is kept: "-0" is the int 0 and prints as "-0". */
 struct value *value_parse(struct str text, struct err *err);
-/* One line, no spaces, as stored: keys in order of insertion, numbers as spelled, a double in the shortest
- * form that reads back the same (always with '.', 'e' or so that it stays a double: 1.0, 1e+300). Strings
+/* One line, no spaces, as stored: keys in order of insertion, numbers as spelled, a double with the fewest
+ * digits that read back the same (always with '.' or 'e', so that it stays a double: 1.0, 1e+300). Strings
  * escape only what JSON demands (control characters, '"', '\\'). */
 void value_print(struct buf *buf, const struct value *value);
-/* The shortest text that reads back as d; out has room for 32 bytes. Returns the length. */
+/* The fewest digits that read back as d, the nearest of these, with an exponent below 1e-4 and from 1e16 on;
+ * d is finite. Returns the length; the text ends with NUL. */
 size_t double_print(double d, char out[32]);
 /* A JSON string with its quotes. */
 void string_print(struct buf *buf, struct str s);
@@ -88,8 +102,11 @@ bool pointer_valid(struct str pointer, struct err *err);
 struct value *pointer_get(const struct value *root, struct str pointer, struct err *err);
 /* A new root in which the place has item (takes it, also on failure). The parent must exist; a map gets or
  * replaces the key, a list replaces an index or appends at "-" (or at its length). The empty pointer replaces
- * the root. root is unchanged. */
+ * the root. root is unchanged. Errors as pointer_get, and ERR_TOO_LARGE for nesting beyond VALUE_DEPTH_MAX.
+ */
 struct value *pointer_set(const struct value *root, struct str pointer, struct value *item, struct err *err);
+/* Like pointer_set, but a list inserts before the index (RFC 6902, add). */
+struct value *pointer_add(const struct value *root, struct str pointer, struct value *item, struct err *err);
 /* A new root without the place, which must exist. The empty pointer is ERR_INVALID. */
 struct value *pointer_remove(const struct value *root, struct str pointer, struct err *err);
 
