@@ -26,8 +26,9 @@ void address_print(struct buf *buf, const struct address *address);
 
 struct conn;
 
-/* Starts to connect without blocking. NULL with ERR_UNREACHABLE (nobody listens) or ERR_INVALID. For ipc the
- * uid of the peer is checked (SO_PEERCRED; root's and our own are fine): ERR_DENIED. */
+/* Starts to connect without blocking, but for the look-up of a host's name and for a listener whose backlog
+ * is full (up to 10 s). NULL with ERR_UNREACHABLE (nobody listens) or ERR_INVALID. For ipc the uid of the
+ * peer is checked (SO_PEERCRED; root's and our own are fine): ERR_DENIED. */
 struct conn *conn_open(const struct address *address, struct err *err);
 void conn_close(struct conn *conn); /* NULL is fine */
 int conn_fd(const struct conn *conn);
@@ -37,6 +38,9 @@ short conn_events(const struct conn *conn);
  * ERR_UNREACHABLE (connection refused, closed or reset), ERR_KEY_REJECTED (the mechanisms do not fit) or
  * ERR_INTERNAL (the peer does not speak ZMTP); the connection is then of no use. */
 bool conn_step(struct conn *conn, struct err *err);
+/* conn_step until the handshake is through or until the monotonic time (ms; <0: no end). ERR_TIMEOUT and
+ * conn_step's errors. */
+bool conn_wait_open(struct conn *conn, int64_t until_ms, struct err *err);
 /* Queues one message: an empty delimiter, the header, and a value frame unless value.data is NULL. Copies. It
  * is sent by conn_step once the peer's READY is there. ERR_TOO_LARGE past WIRE_FRAME_MAX. */
 bool conn_send(struct conn *conn, struct str header, struct str value, struct err *err);

@@ -1,0 +1,360 @@
+/* Requests and answers over one connection; reconnects and asks again inside the caller's patience. */
+#include "client.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define HANDSHAKE_MS   10000
+#define RESEND_MS      30000
+#define RETRY_LEAST_MS 5
+#define RETRY_MOST_MS  100
+
+struct sent {
+    int64_t id, seq; /* seq is 0 for what does not write */
+};
+
+struct client {
+    struct address address;
+    char *address_text;
+    int64_t patience_ms;
+    struct conn *conn; /* NULL: gone */
+    int64_t last_id, last_seq;
+    char name[33];     /* empty until the first write */
+    struct sent *sent; /* by client_send and not yet answered */
+    size_t sent_count, sent_capacity;
+    struct reply *replies; /* to those, arrived while client_ask waited for another */
+    size_t reply_count, reply_capacity;
+};
+
+/* ---- Connecting ---- */
+
+static bool fail_connect(const struct client *client, struct err *err)
+{
+    if (err && err->code == ERR_UNREACHABLE)
+        return err_wrap(err, "cannot reach the state server at %s", client->address_text);
+    if (err && err->code == ERR_KEY_REJECTED)
+        return err_wrap(err, "secret key rejected by %s", client->address_text);
+    return err_wrap(err, "cannot use the state server at %s", client->address_text);
+}
+
+static bool connect_once(struct client *client, struct err *err)
+{
+    client->conn = conn_open(&client->address, err);
+    if (!client->conn)
+        return false;
+    if (conn_wait_open(client->conn, time_now_ms() + HANDSHAKE_MS, err))
+        return true;
+    if (err && err->code == ERR_TIMEOUT)
+        err_set(err, ERR_UNREACHABLE, "it does not answer the greeting");
+    conn_close(client->conn);
+    client->conn = NULL;
+    return false;
+}
+
+/* Tries until the monotonic time while nobody listens; at least once. */
+static bool client_connect(struct client *client, int64_t until_ms, struct err *err)
+{
+    struct err local = {0};
+    int pause_ms = RETRY_LEAST_MS;
+    while (!connect_once(client, &local)) {
+        if (local.code != ERR_UNREACHABLE || time_now_ms() >= until_ms) {
+            fail_connect(client, &local);
+            if (err)
+                *err = local;
+            return false;
+        }
+        poll(NULL, 0, pause_ms);
+        pause_ms = pause_ms * 2 < RETRY_MOST_MS ? pause_ms * 2 : RETRY_MOST_MS;
+    }
+    return true;
+}
+
+struct client *client_open(const char *address, int64_t patience_ms, struct err *err)
+{
+    struct client *client = mem_new(sizeof *client);
+    client->patience_ms = patience_ms;
+    client->address_text = mem_text(address);
+    if (address_parse(address, &client->address, err) &&
+        client_connect(client, patience_ms > 0 ? time_now_ms() + patience_ms : 0, err))
+        return client;
+    client_close(client);
+    return NULL;
+}
+
+static void client_disconnect(struct client *client)
+{
+    conn_close(client->conn);
+    client->conn = NULL;
+}
+
+void client_close(struct client *client)
+{
+    if (!client)
+        return;
+    client_disconnect(client);
+    for (size_t i = 0; i < client->reply_count; i++)
+        reply_release(&client->replies[i]);
+    free(client->replies);
+    free(client->sent);
+    free(client->address_text);
+    free(client);
+}
+
+/* ---- Replies ---- */
+
+void reply_release(struct reply *reply)
+{
+    value_unref(reply->fields);
+    message_release(&reply->message);
+    *reply = (struct reply){0};
+}
+
+const struct value *reply_field(const struct reply *reply, const char *name)
+{
+    return reply->fields ? map_get(reply->fields, str_of(name)) : NULL;
+}
+
+static bool is_a(const struct value *value, enum value_type type)
+{
+    return value && value_type(value) == type;
+}
+
+static void error_read(struct reply *reply)
+{
+    const struct value *code = reply_field(reply, "error"), *text = reply_field(reply, "message");
+    struct str message = is_a(text, VALUE_STRING) ? value_as_str(text) : STR("the server gave no reason");
+    AUTO_FREE char *name = is_a(code, VALUE_STRING)
+                               ? mem_copy(value_as_str(code).data, value_as_str(code).len)
+                               : mem_text("internal");
+    /* The server cuts its messages to the size of struct err. */
+    err_set(&reply->error, err_code_from_name(name), "%.*s", (int)message.len, message.data);
+}
+
+/* Takes message. */
+static bool reply_parse(struct message *message, struct reply *reply, struct err *err)
+{
+    *reply = (struct reply){.message = *message, .value = message->value};
+    reply->fields = value_parse(message->header, NULL);
+    const struct value *id = NULL, *ok = NULL, *rev = NULL;
+    if (is_a(reply->fields, VALUE_MAP)) {
+        id = reply_field(reply, "id");
+        ok = reply_field(reply, "ok");
+        rev = reply_field(reply, "rev");
+    }
+    if (!is_a(ok, VALUE_BOOL) || (id && !is_a(id, VALUE_INT)) || (rev && !is_a(rev, VALUE_INT))) {
+        reply_release(reply);
+        return err_set(err, ERR_INTERNAL, "the server's answer is not in the protocol's form");
+    }
+    reply->ok = value_as_bool(ok);
+    reply->id = id ? value_as_int(id) : 0;
+    reply->rev = rev ? value_as_int(rev) : 0;
+    if (!reply->ok)
+        error_read(reply);
+    return true;
+}
+
+/* ---- Requests ---- */
+
+static bool name_make(struct client *client, struct err *err)
+{
+    if (client->name[0])
+        return true;
+    unsigned char random[16];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return err_set(err, ERR_INTERNAL, "the system gives no random bytes");
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(client->name + 2 * i, 3, "%02x", random[i]);
+    return true;
+}
+
+static int64_t oldest_seq(const struct client *client)
+{
+    int64_t oldest = client->last_seq;
+    for (size_t i = 0; i < client->sent_count; i++)
+        if (client->sent[i].seq > 0 && client->sent[i].seq < oldest)
+            oldest = client->sent[i].seq;
+    return oldest;
+}
+
+/* The fields that the client itself answers for. */
+static bool stamp(struct client *client, struct request *request, struct err *err)
+{
+    request_set_int(request, FIELD_v, 1);
+    request_set_int(request, FIELD_id, ++client->last_id);
+    if (op_info(request->operation)->kind != OP_KIND_WRITE)
+        return true;
+    if (!name_make(client, err))
+        return false;
+    request_set_str(request, FIELD_client, str_of(client->name));
+    request_set_int(request, FIELD_seq, ++client->last_seq);
+    request_set_int(request, FIELD_done, oldest_seq(client));
+    return true;
+}
+
+/* Asking twice does no harm: reads, writes with a seq, and what says the same thing again. */
+static bool may_resend(enum op op)
+{
+    switch (op) {
+    case OP_hello:
+    case OP_ping:
+    case OP_stats:
+    case OP_watch:
+    case OP_ack:
+    case OP_go_live:
+        return true;
+    default:
+        return op_info(op)->kind == OP_KIND_READ || op_info(op)->kind == OP_KIND_WRITE;
+    }
+}
+
+static bool send_request(struct client *client, const struct request *request, struct str value,
+                         struct err *err)
+{
+    AUTO_BUF struct buf header = {0};
+    request_print(&header, request);
+    return conn_send(client->conn, buf_str(&header), value, err);
+}
+
+/* Whether a reply answers something that client_send sent; if so it is no longer waited for. */
+static bool sent_remove(struct client *client, int64_t id)
+{
+    for (size_t i = 0; i < client->sent_count; i++) {
+        if (client->sent[i].id != id)
+            continue;
+        client->sent[i] = client->sent[--client->sent_count];
+        return true;
+    }
+    return false;
+}
+
+/* Takes reply. What nobody waits for any more (a client_ask that timed out) is dropped. */
+static void reply_keep(struct client *client, struct reply *reply)
+{
+    if (!sent_remove(client, reply->id)) {
+        reply_release(reply);
+        return;
+    }
+    mem_grow(client->replies, client->reply_capacity, client->reply_count);
+    client->replies[client->reply_count++] = *reply;
+}
+
+static bool wait_answer(struct client *client, int64_t id, int64_t until_ms, struct reply *reply,
+                        struct err *err)
+{
+    for (;;) {
+        struct message message;
+        if (!conn_wait(client->conn, until_ms, &message, err) || !reply_parse(&message, reply, err))
+            return false;
+        if (reply->id == id)
+            return true;
+        reply_keep(client, reply);
+    }
+}
+
+static bool fail_gone(const struct client *client, const struct request *request, bool named, struct err *err)
+{
+    if (!named)
+        fail_connect(client, err);
+    if (op_info(request->operation)->kind == OP_KIND_WRITE)
+        return err_wrap(err, "outcome unknown, it may have been done or not");
+    return false;
+}
+
+bool client_ask(struct client *client, struct request *request, struct str value, int64_t timeout_ms,
+                struct reply *reply, struct err *err)
+{
+    struct err local = {0};
+    int64_t start = time_now_ms(), until = timeout_ms < 0 ? -1 : start + timeout_ms;
+    int64_t patience = client->patience_ms < RESEND_MS ? client->patience_ms : RESEND_MS;
+    int64_t parks = request_has(request, timeout_ms) ? request_int(request, timeout_ms) : -1;
+    *reply = (struct reply){0};
+    err = err ? err : &local;
+    if (!client->conn && !client_connect(client, patience > 0 ? start + patience : 0, err))
+        return false;
+    if (!stamp(client, request, err) || !send_request(client, request, value, err))
+        return false;
+    while (!wait_answer(client, request_int(request, id), until, reply, err)) {
+        if (err->code == ERR_TIMEOUT)
+            return false;
+        client_disconnect(client);
+        bool again = err->code == ERR_UNREACHABLE && patience > 0 && client->sent_count == 0 &&
+                     may_resend(request->operation);
+        int64_t now = time_now_ms();
+        if (!again || !client_connect(client, now + patience, err))
+            return fail_gone(client, request, again, err);
+        /* What is left of the time that the server was to wait. */
+        if (parks >= 0)
+            request_set_int(request, FIELD_timeout_ms, parks > now - start ? parks - (now - start) : 0);
+        if (!send_request(client, request, value, err))
+            return false;
+    }
+    return true;
+}
+
+bool client_do(struct client *client, struct request *request, struct str value, int64_t timeout_ms,
+               struct reply *reply, struct err *err)
+{
+    if (!client_ask(client, request, value, timeout_ms, reply, err))
+        return false;
+    if (reply->ok)
+        return true;
+    if (err)
+        *err = reply->error;
+    reply_release(reply);
+    return false;
+}
+
+/* ---- For event loops ---- */
+
+int client_fd(const struct client *client)
+{
+    return client->conn ? conn_fd(client->conn) : -1;
+}
+
+short client_events(const struct client *client)
+{
+    return client->conn ? conn_events(client->conn) : 0;
+}
+
+bool client_step(struct client *client, struct err *err)
+{
+    if (!client->conn)
+        return err_set(err, ERR_UNREACHABLE, "the connection to the state server at %s is gone",
+                       client->address_text);
+    return conn_step(client->conn, err) || fail_connect(client, err);
+}
+
+int64_t client_send(struct client *client, struct request *request, struct str value, struct err *err)
+{
+    if (!client->conn) {
+        err_set(err, ERR_UNREACHABLE, "the connection to the state server at %s is gone",
+                client->address_text);
+        return 0;
+    }
+    if (!stamp(client, request, err) || !send_request(client, request, value, err))
+        return 0;
+    mem_grow(client->sent, client->sent_capacity, client->sent_count);
+    client->sent[client->sent_count++] = (struct sent){
+        .id = request_int(request, id), .seq = request_has(request, seq) ? request_int(request, seq) : 0};
+    return request_int(request, id);
+}
+
+bool client_next(struct client *client, struct reply *reply)
+{
+    if (client->reply_count > 0) {
+        *reply = client->replies[0];
+        client->reply_count--;
+        memmove(client->replies, client->replies + 1, client->reply_count * sizeof *reply);
+        return true;
+    }
+    struct message message;
+    while (client->conn && conn_receive(client->conn, &message)) {
+        if (!reply_parse(&message, reply, NULL))
+            continue;
+        if (sent_remove(client, reply->id))
+            return true;
+        reply_release(reply);
+    }
+    return false;
+}

@@ -1,0 +1,322 @@
+/* Request headers: from and to JSON, with every check that needs no state. */
+#include "wire_priv.h"
+
+#define KEY_MAX        (64 * 1024)
+#define NAME_MAX_BYTES 255
+
+/* ---- Building ---- */
+
+void request_set_int(struct request *request, enum field field, int64_t i)
+{
+    request->field[field].i = i;
+    request->set |= UINT64_C(1) << field;
+}
+
+void request_set_str(struct request *request, enum field field, struct str s)
+{
+    request->field[field].s = s;
+    request->set |= UINT64_C(1) << field;
+}
+
+void request_set_keys(struct request *request, enum field field, const struct value *keys)
+{
+    request->field[field].keys = keys;
+    request->set |= UINT64_C(1) << field;
+}
+
+static bool has(const struct request *request, enum field field)
+{
+    return (request->set >> field) & 1;
+}
+
+static void field_print(struct buf *buf, const struct request *request, enum field field)
+{
+    switch (field_info(field)->kind) {
+    case FIELD_INT:
+        buf_add_format(buf, "%lld", (long long)request->field[field].i);
+        return;
+    case FIELD_BOOL:
+        buf_add_text(buf, request->field[field].i ? "true" : "false");
+        return;
+    case FIELD_STR:
+        string_print(buf, request->field[field].s);
+        return;
+    case FIELD_KEYS:
+        value_print(buf, request->field[field].keys);
+        return;
+    }
+}
+
+void request_print(struct buf *buf, const struct request *request)
+{
+    char separator = '{';
+    for (int field = 0; field < FIELD_COUNT; field++) {
+        if (field != FIELD_op && !has(request, (enum field)field))
+            continue;
+        buf_add_char(buf, separator);
+        buf_add_format(buf, "\"%s\":", field_info((enum field)field)->name);
+        if (field == FIELD_op)
+            string_print(buf, str_of(op_info(request->operation)->name));
+        else
+            field_print(buf, request, (enum field)field);
+        separator = ',';
+    }
+    buf_add_char(buf, '}');
+}
+
+/* ---- Checking single fields ---- */
+
+static bool key_check(const char *name, struct str key, struct err *err)
+{
+    if (key.len == 0)
+        return err_set(err, ERR_INVALID, "field '%s': a key must not be empty", name);
+    if (key.len > KEY_MAX)
+        return err_set(err, ERR_TOO_LARGE, "field '%s': a key has at most %d bytes, this one has %zu", name,
+                       KEY_MAX, key.len);
+    return true;
+}
+
+static bool name_check(const char *name, struct str text, struct err *err)
+{
+    if (text.len == 0 || text.len > NAME_MAX_BYTES)
+        return err_set(err, ERR_INVALID, "field '%s' must have 1 to %d bytes", name, NAME_MAX_BYTES);
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 127)
+            return err_set(err, ERR_INVALID, "field '%s' has a control character", name);
+    return true;
+}
+
+static bool client_check(struct str client, struct err *err)
+{
+    bool fits = client.len == 32;
+    for (size_t i = 0; fits && i < client.len; i++)
+        fits = strchr("0123456789abcdef", client.data[i]) && client.data[i];
+    return fits || err_set(err, ERR_INVALID, "field 'client' must be 32 hexadecimal digits");
+}
+
+static bool keys_check(const char *name, const struct value *keys, struct err *err)
+{
+    if (value_len(keys) == 0)
+        return err_set(err, ERR_INVALID, "field '%s' is an empty list", name);
+    for (size_t i = 0; i < value_len(keys); i++) {
+        const struct value *key = list_at(keys, i);
+        if (value_type(key) != VALUE_STRING)
+            return err_set(err, ERR_INVALID, "field '%s' must be a list of strings", name);
+        if (!key_check(name, value_as_str(key), err))
+            return false;
+    }
+    return true;
+}
+
+static bool word_check(const char *name, struct str word, const char *const *words, struct err *err)
+{
+    for (size_t i = 0; words[i]; i++)
+        if (str_is(word, words[i]))
+            return true;
+    return err_set(err, ERR_INVALID, "field '%s' has the unknown value '%.*s'", name, STR_ARG(word));
+}
+
+static bool int_check(enum field field, int64_t i, struct err *err)
+{
+    const char *name = field_info(field)->name;
+    if (field == FIELD_v && i != 1)
+        return err_set(err, ERR_UNSUPPORTED, "protocol version %lld is not known here, only 1", (long long)i);
+    int64_t least = field == FIELD_seq || field == FIELD_done ? 1 : field == FIELD_id ? INT64_MIN : 0;
+    if (i < least)
+        return err_set(err, ERR_INVALID, "field '%s' must not be less than %lld", name, (long long)least);
+    return true;
+}
+
+static bool str_check(enum field field, struct str s, struct err *err)
+{
+    static const char *const conditions[] = {"change", "exclude",  "when",      "equal", "not_equal",
+                                             "none",   "not_none", "available", NULL};
+    static const char *const wants[] = {"value", "event", "snapshot", NULL};
+    const char *name = field_info(field)->name;
+    switch (field) {
+    case FIELD_key:
+        return key_check(name, s, err);
+    case FIELD_ns:
+    case FIELD_session:
+    case FIELD_service:
+    case FIELD_token:
+        return name_check(name, s, err);
+    case FIELD_client:
+        return client_check(s, err);
+    case FIELD_path:
+        return pointer_valid(s, err) || err_wrap(err, "field 'path'");
+    case FIELD_condition:
+        return word_check(name, s, conditions, err);
+    case FIELD_want:
+        return word_check(name, s, wants, err);
+    default:
+        return true;
+    }
+}
+
+/* ---- Checking fields together ---- */
+
+static bool missing(struct err *err, enum op op, const char *what)
+{
+    return err_set(err, ERR_INVALID, "operation '%s' needs the field %s", op_info(op)->name, what);
+}
+
+static bool need(const struct request *request, enum field field, struct err *err)
+{
+    if (has(request, field))
+        return true;
+    return err_set(err, ERR_INVALID, "operation '%s' needs the field '%s'", op_info(request->operation)->name,
+                   field_info(field)->name);
+}
+
+static bool exclusive(const struct request *request, enum field a, enum field b, struct err *err)
+{
+    if (!has(request, a) || !has(request, b))
+        return true;
+    return err_set(err, ERR_INVALID, "operation '%s' takes the field '%s' or '%s', not both",
+                   op_info(request->operation)->name, field_info(a)->name, field_info(b)->name);
+}
+
+static bool watch_check(const struct request *request, struct err *err)
+{
+    struct str condition = request_has(request, condition) ? request_str(request, condition) : STR("change");
+    bool has_keys = request_has(request, key) || request_has(request, keys);
+    if (!exclusive(request, FIELD_key, FIELD_keys, err))
+        return false;
+    if (str_is(condition, "when") && has_keys)
+        return err_set(err, ERR_INVALID, "condition 'when' takes no keys, only an expression");
+    if (str_is(condition, "when"))
+        return need(request, FIELD_expr, err);
+    if (request_has(request, expr))
+        return err_set(err, ERR_INVALID, "field 'expr' goes with the condition 'when' only");
+    if (str_is(condition, "change"))
+        return true;
+    if (str_is(condition, "exclude"))
+        return has_keys || missing(err, OP_watch, "'keys'");
+    return need(request, FIELD_key, err);
+}
+
+static bool op_check(const struct request *request, struct err *err)
+{
+    switch (request->operation) {
+    case OP_has:
+    case OP_set:
+    case OP_setdefault:
+    case OP_pop:
+    case OP_incr:
+    case OP_append:
+        return need(request, FIELD_key, err);
+    case OP_cas:
+        return need(request, FIELD_key, err) && exclusive(request, FIELD_at, FIELD_absent, err);
+    case OP_del:
+        return exclusive(request, FIELD_key, FIELD_keys, err) &&
+               (request_has(request, keys) || need(request, FIELD_key, err));
+    case OP_eval:
+        return need(request, FIELD_expr, err);
+    case OP_watch:
+        return watch_check(request, err);
+    case OP_ack:
+        return need(request, FIELD_session, err) && need(request, FIELD_ack, err);
+    case OP_go_live:
+    case OP_session_open:
+    case OP_session_close:
+        return need(request, FIELD_session, err);
+    case OP_serve:
+    case OP_call:
+        return need(request, FIELD_service, err);
+    case OP_answer:
+        return need(request, FIELD_call, err);
+    default:
+        return true;
+    }
+}
+
+static bool request_check(const struct request *request, struct err *err)
+{
+    for (int field = FIELD_timeout_ms + 1; field < FIELD_COUNT; field++)
+        if (has(request, (enum field)field) && !op_takes(request->operation, (enum field)field))
+            return err_set(err, ERR_INVALID, "operation '%s' does not take the field '%s'",
+                           op_info(request->operation)->name, field_info((enum field)field)->name);
+    if (!need(request, FIELD_v, err) || !need(request, FIELD_id, err))
+        return false;
+    if (request_has(request, client) != request_has(request, seq))
+        return err_set(err, ERR_INVALID, "the fields 'client' and 'seq' go together");
+    if (request_has(request, path) && !request_has(request, key))
+        return err_set(err, ERR_INVALID, "field 'path' needs the field 'key'");
+    return op_check(request, err);
+}
+
+/* ---- Parsing ---- */
+
+static const char *const kind_names[] = {[FIELD_INT] = "an integer",
+                                         [FIELD_BOOL] = "true or false",
+                                         [FIELD_STR] = "a string",
+                                         [FIELD_KEYS] = "a list of strings"};
+
+static bool field_parse(struct request *request, enum field field, const struct value *item, struct err *err)
+{
+    static const enum value_type types[] = {[FIELD_INT] = VALUE_INT,
+                                            [FIELD_BOOL] = VALUE_BOOL,
+                                            [FIELD_STR] = VALUE_STRING,
+                                            [FIELD_KEYS] = VALUE_LIST};
+    const struct field_info *info = field_info(field);
+    if (value_type(item) != types[info->kind])
+        return err_set(err, ERR_INVALID, "field '%s' must be %s", info->name, kind_names[info->kind]);
+    switch (info->kind) {
+    case FIELD_INT:
+        request_set_int(request, field, value_as_int(item));
+        return int_check(field, value_as_int(item), err);
+    case FIELD_BOOL:
+        request_set_int(request, field, value_as_bool(item));
+        return true;
+    case FIELD_STR:
+        request_set_str(request, field, value_as_str(item));
+        return str_check(field, value_as_str(item), err);
+    case FIELD_KEYS:
+        request_set_keys(request, field, item);
+        return keys_check(info->name, item, err);
+    }
+    return true;
+}
+
+static bool fields_parse(struct request *request, struct err *err)
+{
+    struct str name;
+    struct value *item;
+    for (size_t i = 0; (item = map_at(request->tree, i, &name)); i++) {
+        enum field field = field_from_name(name);
+        if (field == FIELD_COUNT)
+            return err_set(err, ERR_INVALID, "unknown field '%.*s'", STR_ARG(name));
+        if (!field_parse(request, field, item, err))
+            return false;
+    }
+    return true;
+}
+
+bool request_parse(struct str header, struct request *request, struct err *err)
+{
+    *request = (struct request){0};
+    request->tree = value_parse(header, err);
+    if (!request->tree)
+        return err_wrap(err, "the header");
+    if (value_type(request->tree) != VALUE_MAP)
+        return err_set(err, ERR_INVALID, "the header must be a JSON object");
+    /* First of all, so that a refusal can name the request. */
+    const struct value *id = map_get(request->tree, STR("id"));
+    if (id && value_type(id) == VALUE_INT)
+        request_set_int(request, FIELD_id, value_as_int(id));
+    if (!fields_parse(request, err))
+        return false;
+    if (!request_has(request, op))
+        return err_set(err, ERR_INVALID, "the header needs the field 'op'");
+    request->operation = op_from_name(request_str(request, op));
+    if (request->operation == OP_NONE)
+        return err_set(err, ERR_UNSUPPORTED, "unknown operation '%.*s'", STR_ARG(request_str(request, op)));
+    return request_check(request, err);
+}
+
+void request_release(struct request *request)
+{
+    value_unref(request->tree);
+    *request = (struct request){0};
+}
