@@ -154,7 +154,8 @@ struct expr {
     struct node *root;
     struct node *owned;
     struct chunk *chunks;
-    size_t slots;
+    size_t slots;       /* that macros need for their variables */
+    size_t regex_bytes; /* of compiled patterns */
     struct str *keys;
     size_t key_count, key_capacity;
     bool uses_state, uses_old, uses_changed;

@@ -17,6 +17,8 @@ const struct function *function_find(struct str name)
     return NULL;
 }
 
+enum { REGEX_BYTES_MAX = 1024 * 1024 };
+
 void function_prepare(struct expr *expr, struct node *call, bool method)
 {
     if (!call->function || call->function->run != function_matches || call->count != (method ? 1 : 2))
@@ -24,10 +26,16 @@ void function_prepare(struct expr *expr, struct node *call, bool method)
     const struct node *pattern = call->last;
     if (pattern->type != NODE_LITERAL || value_type(pattern->literal) != VALUE_STRING)
         return;
-    /* A bad pattern is an error of evaluation: it is compiled again then. */
-    call->regex = regex_new_counted(value_as_str(pattern->literal), NULL);
-    if (call->regex)
-        node_own(expr, call);
+    /* A bad pattern is an error of evaluation: it is compiled again then, as are patterns that take much
+     * memory. */
+    struct regex *regex = regex_new_counted(value_as_str(pattern->literal), NULL);
+    if (!regex || expr->regex_bytes + regex_size(regex) > REGEX_BYTES_MAX) {
+        regex_free(regex);
+        return;
+    }
+    expr->regex_bytes += regex_size(regex);
+    call->regex = regex;
+    node_own(expr, call);
 }
 
 static bool check_call(struct eval *ev, const struct node *call, bool method)
@@ -133,6 +141,19 @@ bool function_contains(struct eval *ev, const struct node *call, const struct ce
     return true;
 }
 
+/* Of a pattern that was not compiled with the expression. */
+static struct regex *compile_pattern(struct eval *ev, struct str pattern)
+{
+    enum { COMPILE_STEPS = 16 };
+    if (!eval_spend(ev, COMPILE_STEPS))
+        return NULL;
+    struct regex *regex = regex_new_counted(pattern, ev->err);
+    if (!regex || eval_spend_bytes(ev, regex_size(regex)))
+        return regex;
+    regex_free(regex);
+    return NULL;
+}
+
 /* What a step pays for: 64 units of the work that match.c counts. */
 enum { MATCH_WORK = 64 };
 
@@ -140,7 +161,7 @@ bool function_matches(struct eval *ev, const struct node *call, const struct cel
 {
     if (!check_strings(ev, "matches", args))
         return false;
-    struct regex *regex = call->regex ? call->regex : regex_new_counted(cell_str(&args[1]), ev->err);
+    struct regex *regex = call->regex ? call->regex : compile_pattern(ev, cell_str(&args[1]));
     if (!regex)
         return false;
     size_t work, limit = (EXPR_STEPS_MAX - ev->steps) * MATCH_WORK;

@@ -137,6 +137,11 @@ struct value *cell_to_value(struct eval *ev, const struct cell *cell)
         err_set(ev->err, ERR_TYPE, "the result is not a finite number");
         return NULL;
     }
+    /* What is nested deeper could not be read back. */
+    if (cell->value && value_depth(cell->value) > VALUE_DEPTH_MAX) {
+        err_set(ev->err, ERR_TOO_LARGE, "the result is nested deeper than %d levels", VALUE_DEPTH_MAX);
+        return NULL;
+    }
     return make_value(cell);
 }
 

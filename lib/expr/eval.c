@@ -138,7 +138,9 @@ static bool eval_list(struct eval *ev, const struct node *node, struct cell *out
 
 static bool check_key(struct eval *ev, const struct cell *key)
 {
-    if (key->type == CELL_STRING || key->type == CELL_INT || key->type == CELL_BOOL)
+    if (key->type == CELL_STRING)
+        return eval_spend_bytes(ev, cell_len(key));
+    if (key->type == CELL_INT || key->type == CELL_BOOL)
         return true;
     return err_set(ev->err, ERR_TYPE, "%s cannot be a key of a map", cell_type_name(key));
 }

@@ -143,6 +143,8 @@ bool macro_eval(struct eval *ev, const struct node *macro, const struct cell *ra
 
 /* Like regex_new. */
 struct regex *regex_new_counted(struct str pattern, struct err *err);
+/* Bytes of the compiled pattern. */
+size_t regex_size(const struct regex *regex);
 /* *work: about one for each item tried and each byte passed; more than limit is ERR_TOO_LARGE. */
 bool regex_find_counted(const struct regex *regex, struct str subject, size_t limit, size_t *work,
                         bool *found, struct err *err);

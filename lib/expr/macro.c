@@ -2,7 +2,7 @@
 #include "eval_priv.h"
 
 /* Sets the variables for one entry. With one variable it is the item of a list or the key of a map. */
-static void bind(struct eval *ev, const struct node *macro, const struct cell *range, size_t index,
+static bool bind(struct eval *ev, const struct node *macro, const struct cell *range, size_t index,
                  struct cell *key, struct cell *item)
 {
     struct cell *slots = ev->slots + macro->slot;
@@ -15,6 +15,7 @@ static void bind(struct eval *ev, const struct node *macro, const struct cell *r
     } else {
         slots[0] = cell_ref(range->type == CELL_MAP ? key : item);
     }
+    return key->type != CELL_STRING || eval_spend_bytes(ev, cell_len(key));
 }
 
 static bool test(struct eval *ev, const struct node *macro, bool *holds)
@@ -32,8 +33,8 @@ static bool eval_quantifier(struct eval *ev, const struct node *macro, const str
     for (size_t i = 0; i < count && !decided; i++) {
         AUTO_CELL struct cell key = {0}, item = {0};
         bool holds = !decisive;
-        bind(ev, macro, range, i, &key, &item);
-        if (!test(ev, macro, &holds) && !pending_absorb(ev, &pending))
+        if ((!bind(ev, macro, range, i, &key, &item) || !test(ev, macro, &holds)) &&
+            !pending_absorb(ev, &pending))
             break;
         decided = holds == decisive;
     }
@@ -50,8 +51,7 @@ static bool eval_exists_one(struct eval *ev, const struct node *macro, const str
     for (size_t i = 0; i < count; i++) {
         AUTO_CELL struct cell key = {0}, item = {0};
         bool holds;
-        bind(ev, macro, range, i, &key, &item);
-        if (!test(ev, macro, &holds))
+        if ((!bind(ev, macro, range, i, &key, &item) || !test(ev, macro, &holds)))
             return false;
         found += holds;
     }
@@ -64,7 +64,8 @@ static bool transform(struct eval *ev, const struct node *macro, const struct ce
                       struct bag *bag)
 {
     AUTO_CELL struct cell key = {0}, item = {0};
-    bind(ev, macro, range, index, &key, &item);
+    if (!bind(ev, macro, range, index, &key, &item))
+        return false;
     bool wanted = true;
     bool filters = macro->macro == MACRO_FILTER || macro->count == 2;
     if (filters && !test(ev, macro, &wanted))

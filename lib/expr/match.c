@@ -58,6 +58,13 @@ void regex_free(struct regex *regex)
     free(regex);
 }
 
+size_t regex_size(const struct regex *regex)
+{
+    size_t size = 0;
+    pcre2_pattern_info(regex->code, PCRE2_INFO_SIZE, &size);
+    return size;
+}
+
 struct counter {
     size_t work, limit, last;
 };

@@ -322,6 +322,28 @@ static void test_bounds_of_text(void **state)
                        "too_large: the expression is nested deeper than 128 levels");
 }
 
+static void test_nesting_of_values(void **state)
+{
+    (void)state;
+    check_repeated("[1]", ".map(x,[x])", VALUE_DEPTH_MAX - 1, ".size()", "1");
+    AUTO_FREE char *deepest = repeated("[1]", ".map(x,[x])", VALUE_DEPTH_MAX - 1, "");
+    struct expr *expr = expr_parse(str_of(deepest), NULL);
+    struct value *value = expr_eval(expr, &scope, NULL);
+    assert_non_null(value);
+    value_unref(value);
+    expr_free(expr);
+    check_repeated("[1]", ".map(x,[x])", VALUE_DEPTH_MAX, "",
+                   "too_large: the result is nested deeper than 512 levels");
+    check_repeated("[1]", ".map(x,[x])", 5000, "", "too_large: the result is nested deeper than 512 levels");
+    AUTO_FREE char *deep = repeated("[1]", ".map(x,[x])", 2500, "");
+    AUTO_FREE char *equal = mem_format("%s == %s", deep, deep);
+    check(equal, &scope, "too_large: values nested too deeply to be compared");
+    AUTO_FREE char *open = repeated("", "1+0*(1+", EXPR_NESTING_MAX - 1, "1");
+    AUTO_FREE char *closing = repeated("", ")", EXPR_NESTING_MAX - 1, "");
+    AUTO_FREE char *whole = mem_format("%s%s", open, closing);
+    check(whole, &scope, "1");
+}
+
 /* Long texts that are not nested: no recursion. */
 static void test_long_chains(void **state)
 {
@@ -454,6 +476,7 @@ int main(void)
         test(test_keys),
         test(test_bounds_of_text),
         test(test_long_chains),
+        test(test_nesting_of_values),
         test(test_bounds_of_cost),
         test(test_cost_of_big_values),
         test(test_garbage),

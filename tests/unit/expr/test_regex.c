@@ -157,6 +157,16 @@ static void test_cost(void **state)
     check("t.matches('x*x*(y|z)') || true", &scope, slow);
     check("t.matches('y')", &scope, "false");
     check("t.matches('x+$')", &scope, "false");
+    check("t.matches('x{500}' + '{')", &scope, "false");
+    static const char *const steps = "too_large: the evaluation takes more than 100000 steps";
+    check("[1,2,3,4,5,6,7,8,9,0].all(x, [1,2,3,4,5,6,7,8,9,0].all(y, !''.matches('(abc){900}' + '')))",
+          &scope, steps);
+    /* More compiled patterns than an expression may keep */
+    AUTO_BUF struct buf heavy = {0};
+    for (int i = 0; i < 2000; i++)
+        buf_add_text(&heavy, "''.matches('(abc){900}')||");
+    buf_add_text(&heavy, "true");
+    check(buf_str(&heavy).data, &scope, steps);
     AUTO_BUF struct buf many = {0};
     buf_add_text(&many, "'aaaaaaaaaaaaab'.matches('(a+)+$')");
     for (int i = 0; i < 1000; i++)
