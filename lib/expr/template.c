@@ -60,7 +60,7 @@ static bool parse_pieces(struct template *t, struct str text, size_t *at, struct
             add_piece(t, rest, NULL);
             return true;
         }
-        size_t from = pos + (size_t)open + 3, end;
+        size_t from = pos + (size_t)open + 3, end = 0;
         if (!find_end(text, from, &end, at, err))
             return false;
         struct expr *expr = expr_parse_at((struct str){text.data + from, end - from}, at, err);
