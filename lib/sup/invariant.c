@@ -1,0 +1,164 @@
+/* What must hold between steps: every counter is counted again from the states, and every list is what it
+ * says. */
+#include "sup_priv.h"
+
+struct recount {
+    uint32_t open, live, slots, jobs, runs_open, runs_drained, drains;
+};
+
+static void recount_task(struct recount *sum, const struct task *task)
+{
+    bool open = !sup_state_final(task->state);
+    bool drain = task->worker->trigger.drain;
+    sum->open += open;
+    sum->live += task_lives(task);
+    sum->slots += task_lives(task) && !task->worker->service;
+    sum->jobs += open && task->counted;
+    sum->runs_open += open && task->parent;
+    sum->runs_drained += open && task->parent && drain;
+    sum->drains += open && task->trigger && task->trigger->opened && drain;
+}
+
+static const char *times_check(const struct task *task)
+{
+    if ((task->heap_place > 0) != (task_due(task) >= 0))
+        return "a task stands in the heap without a time, or the other way round";
+    bool attempt = task->state == TASK_RUNNING || task->state == TASK_READY;
+    if (task->limit_ms >= 0 && !attempt)
+        return "a task without a running attempt has a time limit";
+    if (task->alarm_ms >= 0 && task->state != TASK_RUNNING && task->state != TASK_STOPPING &&
+        task->state != TASK_RETRYING)
+        return "a task has an alarm in a state that has none";
+    return NULL;
+}
+
+static const char *queue_fits(const struct sup *sup, const struct task *task)
+{
+    if (task->queued && task->state != TASK_WAITING && task->state != TASK_RETRYING)
+        return "a task is in the queue that cannot start";
+    if (task->queued && sup->phase != PHASE_GOING)
+        return "a task is in the queue of a run that ends";
+    if (task->state == TASK_RETRYING && task->alarm_ms < 0 && !task->queued)
+        return "a task that retries waits for nothing";
+    return NULL;
+}
+
+static const char *waiting_check(const struct sup *sup, const struct task *task)
+{
+    if (sup->phase != PHASE_GOING || task->state != TASK_WAITING || task->parent)
+        return NULL;
+    bool waits = task->group->unmet > 0 || task->awaiting || task->queued;
+    return waits ? NULL : "a waiting task waits for nothing";
+}
+
+static const char *task_check(const struct sup *sup, const struct task *task)
+{
+    const char *broken = times_check(task);
+    if (!broken)
+        broken = queue_fits(sup, task);
+    if (!broken)
+        broken = waiting_check(sup, task);
+    if (broken)
+        return broken;
+    if (task->probing && task->state != TASK_RUNNING)
+        return "probes run for a task that is not running";
+    if (task->worker->retry.max > 0 && task->retries > task->worker->retry.max &&
+        !task->worker->restart_always)
+        return "more retries than allowed";
+    if (task->awaiting && task->state != TASK_WAITING)
+        return "a condition is watched for a task that does not wait";
+    return NULL;
+}
+
+static const char *trigger_check(const struct task *task)
+{
+    const struct trigger *trigger = task->trigger;
+    bool open = trigger->opened && !sup_state_final(task->state);
+    if (trigger->armed && !open)
+        return "a trigger is armed that is not open";
+    if (open && (task->state == TASK_RUNNING) != (trigger->runs != NULL))
+        return "a trigger's state does not tell whether it has runs";
+    bool all = task->worker->trigger.max > 0 && trigger->events >= task->worker->trigger.max;
+    if (open && !trigger->armed && !trigger->runs)
+        return "a trigger neither waits for an event nor works one off";
+    return trigger->armed && all ? "a trigger waits for more events than its max" : NULL;
+}
+
+static const char *group_check(const struct sup *sup, const struct group *group)
+{
+    uint32_t held[NEED_KINDS] = {0}, unmet = 0, live = 0;
+    for (uint32_t i = 0; i < group->count; i++) {
+        const struct task *task = &group->tasks[i];
+        for (int is = 0; is < NEED_KINDS; is++)
+            held[is] += (task->holds >> is) & 1;
+        live += task_lives(task);
+        for (struct task *run = task->trigger ? task->trigger->runs : NULL; run; run = run->run_next)
+            live += task_lives(run);
+    }
+    for (size_t i = 0; i < group->worker->need_count; i++) {
+        const struct plan_need *need = &group->worker->needs[i];
+        unmet += sup->groups[need->worker].held[need->is] < sup->groups[need->worker].count;
+    }
+    if (memcmp(held, group->held, sizeof held) != 0)
+        return "a group miscounts who meets a need";
+    if (unmet != group->unmet)
+        return "a group miscounts its needs";
+    return live != group->live ? "a group miscounts its processes" : NULL;
+}
+
+static const char *counters_check(const struct sup *sup, const struct recount *sum)
+{
+    if (sum->open != sup->open || sum->live != sup->live || sum->slots != sup->slots)
+        return "open or living tasks are miscounted";
+    if (sum->jobs != sup->jobs || sum->drains != sup->drains)
+        return "jobs or triggers are miscounted";
+    if (sum->runs_open != sup->runs_open || sum->runs_drained != sup->runs_drained)
+        return "trigger runs are miscounted";
+    if (sup->plan->run.jobs > 0 && sup->slots > sup->plan->run.jobs)
+        return "more jobs run than allowed";
+    if (sup->phase == PHASE_OVER && sup->open > 0)
+        return "the run is over, a task is not";
+    return NULL;
+}
+
+static const char *heap_check(const struct sup *sup)
+{
+    for (size_t i = 0; i < sup->heap_count; i++) {
+        if (sup->heap[i]->heap_place != i + 1)
+            return "a task is not at its place in the heap";
+        if (i > 0 && task_due(sup->heap[i]) < task_due(sup->heap[(i + 1) / 2 - 1]))
+            return "the heap is out of order";
+    }
+    return NULL;
+}
+
+static const char *tasks_check(const struct sup *sup, struct recount *sum)
+{
+    const char *broken = NULL;
+    for (uint32_t i = 0; i < sup->task_count && !broken; i++) {
+        const struct task *task = &sup->tasks[i];
+        recount_task(sum, task);
+        broken = task_check(sup, task);
+        if (!broken && task->trigger)
+            broken = trigger_check(task);
+        for (struct task *run = task->trigger ? task->trigger->runs : NULL; run && !broken;
+             run = run->run_next) {
+            recount_task(sum, run);
+            broken = task_check(sup, run);
+        }
+    }
+    return broken;
+}
+
+const char *sup_invariant(const struct sup *sup)
+{
+    struct recount sum = {0};
+    const char *broken = sup->broken ? sup->broken : tasks_check(sup, &sum);
+    if (!broken)
+        broken = counters_check(sup, &sum);
+    if (!broken)
+        broken = heap_check(sup);
+    for (size_t i = 0; i < sup->plan->worker_count && !broken; i++)
+        broken = group_check(sup, &sup->groups[i]);
+    return broken;
+}

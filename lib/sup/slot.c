@@ -1,0 +1,90 @@
+/* Who may start now: services at once, jobs as slots are free, first come first served; what becomes runnable
+ * in the same step goes by the manifest's order. */
+#include "sup_priv.h"
+
+#include <stdlib.h>
+
+void slot_want(struct sup *sup, struct task *task)
+{
+    if (task->queued)
+        return;
+    task->queued = true;
+    list_add(&sup->runnable, task);
+}
+
+static void queue_append(struct sup *sup, struct task *task)
+{
+    task->queue_prev = sup->queue_last;
+    if (sup->queue_last)
+        sup->queue_last->queue_next = task;
+    else
+        sup->queue_first = task;
+    sup->queue_last = task;
+}
+
+/* Also of a task that stands in the runnable list still: slots_fill passes over it then. */
+void slot_leave(struct sup *sup, struct task *task)
+{
+    if (!task->queued)
+        return;
+    task->queued = false;
+    if (task->queue_prev)
+        task->queue_prev->queue_next = task->queue_next;
+    else if (sup->queue_first == task)
+        sup->queue_first = task->queue_next;
+    if (task->queue_next)
+        task->queue_next->queue_prev = task->queue_prev;
+    else if (sup->queue_last == task)
+        sup->queue_last = task->queue_prev;
+    task->queue_prev = task->queue_next = NULL;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct task *const *left = a, *const *right = b;
+    return ((*left)->ref.task > (*right)->ref.task) - ((*left)->ref.task < (*right)->ref.task);
+}
+
+/* Its needs are judged at the last moment: a service may have ceased to be ready while it waited. */
+static bool may_start(const struct sup *sup, const struct task *task)
+{
+    if (sup->phase != PHASE_GOING)
+        return false;
+    if (task->state == TASK_RETRYING)
+        return true;
+    return task->state == TASK_WAITING && !sup->finishing && (task->parent || task->group->unmet == 0);
+}
+
+static void start_or_drop(struct sup *sup, struct task *task)
+{
+    slot_leave(sup, task);
+    if (may_start(sup, task))
+        attempt_start(sup, task);
+}
+
+static bool slot_free(const struct sup *sup)
+{
+    return sup->plan->run.jobs <= 0 || sup->slots < sup->plan->run.jobs;
+}
+
+bool slots_fill(struct sup *sup)
+{
+    bool any = sup->runnable.count > 0;
+    if (any)
+        qsort(sup->runnable.items, sup->runnable.count, sizeof *sup->runnable.items, by_number);
+    for (size_t i = 0; i < sup->runnable.count; i++) {
+        struct task *task = sup->runnable.items[i];
+        if (!task->queued)
+            continue;
+        if (task->worker->service)
+            start_or_drop(sup, task);
+        else
+            queue_append(sup, task);
+    }
+    sup->runnable.count = 0;
+    while (sup->queue_first && slot_free(sup)) {
+        start_or_drop(sup, sup->queue_first);
+        any = true;
+    }
+    return any;
+}

@@ -1,0 +1,235 @@
+/* The step: an event is handled, then all that follows from it is settled. */
+#include "sup_priv.h"
+
+#include <stdlib.h>
+
+struct sup *sup_new(const struct plan *plan, uint64_t seed)
+{
+    struct sup *sup = mem_new(sizeof *sup);
+    sup->plan = plan;
+    sup->random = seed;
+    sup->limit_ms = -1;
+    sup->run_dirty = true;
+    tasks_make(sup);
+    gates_make(sup);
+    return sup;
+}
+
+void sup_free(struct sup *sup)
+{
+    if (!sup)
+        return;
+    runs_free_dead(sup);
+    size_t pos = 0;
+    for (struct task *run; (run = table_next(&sup->runs, &pos));) {
+        task_release(run);
+        free(run);
+    }
+    table_release(&sup->runs);
+    for (uint32_t i = 0; i < sup->task_count; i++)
+        task_release(&sup->tasks[i]);
+    for (size_t i = 0; i < sup->plan->worker_count; i++)
+        free(sup->groups[i].dependents);
+    free(sup->tasks);
+    free(sup->groups);
+    free(sup->heap);
+    free(sup->dooms);
+    struct list *lists[] = {&sup->opened, &sup->cleared, &sup->runnable, &sup->dirty, &sup->dead};
+    for (size_t i = 0; i < LENGTH_OF(lists); i++)
+        free(lists[i]->items);
+    free(sup->why);
+    free(sup->reason);
+    free(sup);
+}
+
+int64_t sup_deadline(const struct sup *sup)
+{
+    int64_t due = sup->heap_count ? task_due(sup->heap[0]) : -1;
+    if (sup->limit_ms >= 0 && (due < 0 || sup->limit_ms < due))
+        due = sup->limit_ms;
+    return sup->phase == PHASE_OVER ? -1 : due;
+}
+
+int sup_exit_status(const struct sup *sup, bool *ended)
+{
+    if (ended)
+        *ended = sup->phase == PHASE_OVER;
+    return sup->status;
+}
+
+static void begin(struct sup *sup)
+{
+    if (sup->phase != PHASE_NEW)
+        return;
+    sup->phase = PHASE_GOING;
+    sup->begun_ms = sup->wall;
+    sup->run_dirty = true;
+    if (sup->plan->run.timeout_ms > 0)
+        sup->limit_ms = sup->now + sup->plan->run.timeout_ms;
+    for (uint32_t i = 0; i < sup->task_count; i++)
+        gate_update(sup, &sup->tasks[i]);
+    for (size_t i = 0; i < sup->plan->worker_count; i++) {
+        struct group *group = &sup->groups[i];
+        for (uint32_t k = 0; k < group->count && !group->dormant; k++)
+            task_count_as_job(sup, &group->tasks[k]);
+        if (group->unmet == 0)
+            list_add(&sup->opened, group);
+    }
+}
+
+static void tick(struct sup *sup)
+{
+    while (sup->heap_count && task_due(sup->heap[0]) <= sup->now)
+        attempt_alarm(sup, sup->heap[0]);
+    if (sup->limit_ms < 0 || sup->limit_ms > sup->now)
+        return;
+    AUTO_FREE char *time = duration_text(sup->plan->run.timeout_ms);
+    AUTO_FREE char *why = mem_format("the run timed out after %s", time);
+    effect_say(sup, NULL, SAY_ERROR, "%s", why);
+    phase_decide(sup, 124, TASK_TIMEOUT, why);
+    stop_all(sup, why);
+}
+
+static void trigger_broken(struct sup *sup, struct task *task, const struct sup_event *event)
+{
+    if (!task->trigger || !task->trigger->opened || sup_state_final(task->state))
+        return;
+    if (event->kind == SUP_TRIGGER_LOST)
+        task_move(sup, task, TASK_LOST,
+                  mem_format("%lld revisions are no longer in the log; raise server.log_limit",
+                             (long long)event->number));
+    else
+        task_move(sup, task, TASK_FAILED, mem_copy(event->text.data, event->text.len));
+}
+
+static void server_lost(struct sup *sup, struct str text)
+{
+    AUTO_FREE char *why = mem_format("the state server was lost: %.*s", STR_ARG(text));
+    effect_say(sup, NULL, SAY_ERROR, "%s", why);
+    phase_decide(sup, 125, TASK_FAILED, why);
+    stop_all(sup, why);
+}
+
+/* Events about a task. */
+static void task_event(struct sup *sup, struct task *task, const struct sup_event *event)
+{
+    switch (event->kind) {
+    case SUP_CONDITION:
+        task->condition |= task->awaiting;
+        task->awaiting = false;
+        gate_proceed(sup, task);
+        break;
+    case SUP_TRIGGER:
+        trigger_event(sup, task, event->number);
+        break;
+    case SUP_TRIGGER_LOST:
+    case SUP_TRIGGER_FAILED:
+        trigger_broken(sup, task, event);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Events about a process of a task. */
+static void process_event(struct sup *sup, struct task *task, const struct sup_event *event)
+{
+    if (event->ref.incarnation != task->ref.incarnation || !task_lives(task))
+        return;
+    switch (event->kind) {
+    case SUP_SPAWNED:
+        attempt_spawned(sup, task, event);
+        break;
+    case SUP_SPAWN_FAILED:
+        attempt_spawn_failed(sup, task, event);
+        break;
+    case SUP_PROBES_HOLD:
+        attempt_probes_hold(sup, task);
+        break;
+    case SUP_ENDED:
+        attempt_ended(sup, task, event);
+        break;
+    case SUP_RETURNED:
+        attempt_returned(sup, task, event->text);
+        break;
+    default:
+        break;
+    }
+}
+
+static void event_handle(struct sup *sup, const struct sup_event *event)
+{
+    struct task *task;
+    switch (event->kind) {
+    case SUP_BEGIN:
+        begin(sup);
+        break;
+    case SUP_TICK:
+        tick(sup);
+        break;
+    case SUP_FENCE:
+        phase_fence(sup, event->number);
+        break;
+    case SUP_STOP:
+        stop_signal(sup, event->signal);
+        break;
+    case SUP_DOWN:
+        phase_decide(sup, 0, TASK_STOPPED, "zproc down");
+        stop_all(sup, "stopped by zproc down");
+        break;
+    case SUP_SERVER_LOST:
+        server_lost(sup, event->text);
+        break;
+    default:
+        if ((task = task_find(sup, event->ref.task))) {
+            task_event(sup, task, event);
+            process_event(sup, task, event);
+        }
+    }
+}
+
+/* What can no longer come about, and what the end has done with. */
+static bool settle_ends(struct sup *sup)
+{
+    bool busy = sup->doom_count + sup->cleared.count > 0;
+    for (size_t i = 0; i < sup->doom_count; i++)
+        gate_doom(sup, sup->dooms[i]);
+    sup->doom_count = 0;
+    for (size_t i = 0; i < sup->cleared.count; i++)
+        stop_cleared(sup, sup->cleared.items[i]);
+    sup->cleared.count = 0;
+    return busy;
+}
+
+static bool settle_begins(struct sup *sup)
+{
+    bool busy = sup->opened.count > 0;
+    for (size_t i = 0; i < sup->opened.count; i++)
+        gate_open(sup, sup->opened.items[i]);
+    sup->opened.count = 0;
+    return slots_fill(sup) || busy;
+}
+
+/* Dooms come before failures are acted on: what needed the failed one is skipped and not stopped. What may
+ * begin now comes after: where the first failure stops everything, what waited for it does not start. */
+static void settle(struct sup *sup)
+{
+    while (settle_ends(sup) || phase_act(sup) || settle_begins(sup) || phase_advance(sup))
+        ;
+}
+
+void sup_step(struct sup *sup, const struct sup_event *event, struct sup_effects *effects)
+{
+    if (sup->phase == PHASE_OVER)
+        return;
+    runs_free_dead(sup);
+    sup->effects = effects;
+    sup->now = event->now_ms;
+    sup->wall = event->wall_ms;
+    event_handle(sup, event);
+    settle(sup);
+    effects_flush(sup);
+    if (sup->phase == PHASE_OVER)
+        effect_add(sup, SUP_END, NULL, sup->status);
+    sup->effects = NULL;
+}

@@ -1,0 +1,212 @@
+/* The inside of supervision: tasks, their groups, and the counters and lists that spare every step a scan.
+ * A step handles its event and then settles: what one move makes possible stands in a work list until nothing
+ * is left to do. Only task_move changes a state. */
+#ifndef ZPROC_SUP_PRIV_H
+#define ZPROC_SUP_PRIV_H
+
+#include "sup.h"
+
+enum { NEED_KINDS = NEED_ENDED + 1 };
+enum { TOO_FAST_RESTARTS = 5, TOO_FAST_MS = 10 * 1000 };
+
+/* A worker with its instances. All of them have the same needs, and a need means all instances of another, so
+ * needs are counted once a group. */
+struct group {
+    const struct plan_worker *worker;
+    struct task *tasks; /* its part of sup->tasks */
+    uint32_t count;
+    uint32_t held[NEED_KINDS], dead[NEED_KINDS]; /* instances for which this kind of need holds, never will */
+    uint32_t *dependents;             /* groups that need this one, by kind, in the manifest's order */
+    uint32_t offsets[NEED_KINDS + 1]; /* where each kind begins in dependents */
+    uint32_t unmet;                   /* its needs that do not hold now */
+    uint32_t live;                    /* its tasks that have a process, trigger runs included */
+    uint32_t uncleared;               /* at the end: dependents that are not cleared yet */
+    bool released;                    /* at the end: nothing depends on it any more, its tasks are stopped */
+    bool cleared;                     /* released, and none of its tasks lives */
+    bool dormant; /* waits for what does not come by itself: does not keep the run alive */
+};
+
+enum cause { CAUSE_NONE, CAUSE_ASKED, CAUSE_TIMEOUT, CAUSE_UNREADY };
+
+struct restarts { /* times of the last restarts, a ring */
+    int64_t at[TOO_FAST_RESTARTS];
+    uint32_t next;
+};
+
+struct trigger {
+    bool armed;
+    bool opened; /* was armed at least once */
+    int64_t events, done;
+    struct task *runs, *last_run; /* not final, oldest first */
+};
+
+struct task {
+    struct sup_ref ref;
+    struct group *group;
+    const struct plan_worker *worker;
+    char *name;              /* owned where owns_name */
+    struct task *parent;     /* the trigger of this run */
+    struct trigger *trigger; /* of a trigger itself */
+    int replica;
+    enum sup_state state;
+    enum cause cause;    /* why it is being stopped */
+    uint8_t holds, dead; /* bits by kind of need, as counted in its group */
+    bool owns_name, counted /* keeps the run alive */, condition /* its `when` held */, awaiting, probing,
+        queued;
+    bool asked; /* to end: no further attempt */
+    bool ever_started, was_ready, returned, dirty, forgotten;
+    bool acked; /* a trigger's run: the trigger was armed again on its account */
+    int attempt, restarts, pid, status, signal;
+    int64_t retries; /* since the count last began */
+    int64_t revision;
+    int64_t started_ms, ended_ms, started_mono_ms, ended_mono_ms, attempt_mono_ms;
+    int64_t limit_ms;  /* when the attempt times out; -1: never */
+    int64_t alarm_ms;  /* ready timeout, end of grace or of the delay, by state; -1: none */
+    size_t heap_place; /* from 1; 0: not in the heap */
+    char *reason, *result;
+    struct restarts *recent;
+    struct task *queue_prev, *queue_next;
+    struct task *run_prev, *run_next;
+};
+
+struct doom { /* a need that can no longer hold, because of a task */
+    const struct task *task;
+    enum plan_need_is is;
+};
+
+struct list { /* of pointers */
+    void **items;
+    size_t count, capacity;
+};
+
+enum phase { PHASE_NEW, PHASE_GOING, PHASE_ENDING, PHASE_OVER };
+
+struct sup {
+    const struct plan *plan;
+    struct group *groups;
+    struct task *tasks; /* the plan's, by number */
+    uint32_t task_count;
+    struct table runs; /* tasks of trigger runs, by number */
+    uint32_t next_number;
+    uint64_t random;
+    int64_t now, wall, begun_ms, ended_ms /* wall clock */, limit_ms;
+
+    struct task **heap; /* earliest first */
+    size_t heap_count, heap_capacity;
+    struct task *queue_first, *queue_last; /* jobs that wait for a slot */
+
+    /* Counters. */
+    uint32_t open;  /* tasks that are not final */
+    uint32_t live;  /* tasks that have a process */
+    uint32_t slots; /* of these, those that are no services */
+    uint32_t jobs;  /* open tasks that keep the run alive */
+    uint32_t runs_open, runs_drained /* those of triggers with drain */;
+    uint32_t drains; /* open triggers with drain that have been armed */
+    bool has_job;
+
+    /* Work lists of a step. */
+    struct doom *dooms;
+    size_t doom_count, doom_capacity;
+    struct list opened;   /* groups whose needs hold now */
+    struct list cleared;  /* groups that the end has done with */
+    struct list runnable; /* tasks that may start */
+    struct list dirty;    /* tasks whose record has changed */
+    struct list dead;     /* trigger runs to be freed at the next step */
+    bool failed;          /* a failure of the run has not been acted on */
+
+    /* The end. */
+    enum phase phase;
+    bool finishing; /* fail: finish has come true: nothing new starts */
+    bool killing;
+    bool run_dirty;
+    int signals;
+    bool decided; /* the exit status is */
+    int status;
+    enum sup_state outcome; /* of the run, for its record */
+    char *why;              /* reason for what is stopped */
+    char *reason;           /* of the run's record */
+    int64_t fence;
+    bool fence_valid;            /* sent, and nothing has happened since */
+    const char *broken;          /* a forbidden transition */
+    struct sup_effects *effects; /* of the step that runs */
+};
+
+/* state.c: the table of states, and the one function that moves a task. Takes reason (NULL: none). */
+bool state_allows(enum sup_state from, enum sup_state to);
+void task_move(struct sup *sup, struct task *task, enum sup_state state, char *reason);
+
+/* task.c */
+void tasks_make(struct sup *sup);
+struct task *task_make_run(struct sup *sup, struct task *trigger, int64_t revision);
+void task_release(struct task *task);
+void runs_free_dead(struct sup *sup);
+struct task *task_find(const struct sup *sup, uint32_t number);
+bool task_lives(const struct task *task); /* has a process, or is about to */
+bool task_is_job(const struct task *task);
+void task_count_as_job(struct sup *sup, struct task *task);
+
+/* gate.c: needs */
+void gates_make(struct sup *sup);
+void gate_update(struct sup *sup, struct task *task); /* after each move */
+void gate_open(struct sup *sup, struct group *group);
+void gate_doom(struct sup *sup, struct doom doom);
+void gate_proceed(struct sup *sup, struct task *task); /* waiting: is there anything left to wait for? */
+
+/* slot.c: who may start */
+void slot_want(struct sup *sup, struct task *task);
+void slot_leave(struct sup *sup, struct task *task);
+bool slots_fill(struct sup *sup); /* false: nothing could start */
+
+/* attempt.c: one process from start to end */
+void attempt_start(struct sup *sup, struct task *task);
+void attempt_spawned(struct sup *sup, struct task *task, const struct sup_event *event);
+void attempt_spawn_failed(struct sup *sup, struct task *task, const struct sup_event *event);
+void attempt_probes_hold(struct sup *sup, struct task *task);
+void attempt_returned(struct sup *sup, struct task *task, struct str result);
+void attempt_ended(struct sup *sup, struct task *task, const struct sup_event *event);
+void attempt_alarm(struct sup *sup, struct task *task); /* a time of its has come */
+void attempt_stop(struct sup *sup, struct task *task, enum cause cause);
+
+/* retry.c: what comes after an attempt */
+enum failure { FAILED_NOT, FAILED_STATUS, FAILED_SIGNAL, FAILED_TIMEOUT, FAILED_UNREADY };
+/* Takes reason. */
+void attempt_over(struct sup *sup, struct task *task, enum failure failure, char *reason);
+
+/* trigger.c */
+void trigger_begin(struct sup *sup, struct task *task);
+void trigger_event(struct sup *sup, struct task *task, int64_t revision);
+void trigger_run_started(struct sup *sup, struct task *run);
+void trigger_run_ended(struct sup *sup, struct task *run);
+
+/* phase.c: failures of the run, draining, the end */
+void phase_task_failed(struct sup *sup, const struct task *task);
+bool phase_act(struct sup *sup);     /* on a failure of the run; true: something was done */
+bool phase_advance(struct sup *sup); /* true: something was done */
+void phase_fence(struct sup *sup, int64_t id);
+/* Settles the exit status unless it is. */
+void phase_decide(struct sup *sup, int status, enum sup_state outcome, const char *reason);
+
+/* stop.c: the ordered end */
+void stop_all(struct sup *sup, const char *why); /* why NULL: everything is done */
+void stop_new(struct sup *sup);                  /* fail: finish: what has not started never will */
+void stop_cleared(struct sup *sup, struct group *group);
+void stop_task_gone(struct sup *sup, struct task *task); /* its process is gone */
+void stop_signal(struct sup *sup, int signal);
+
+/* heap.c: tasks by the next time that matters to them */
+int64_t task_due(const struct task *task); /* -1: never */
+void heap_update(struct sup *sup, struct task *task);
+
+/* effect.c */
+enum { SAY_NOTE, SAY_WARNING, SAY_ERROR };
+void effect_add(struct sup *sup, enum sup_effect_kind kind, const struct task *task, int64_t number);
+void effect_say(struct sup *sup, const struct task *task, int level, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+void effects_flush(struct sup *sup); /* the records that changed, the tasks that are final */
+void list_add(struct list *list, void *item);
+char *duration_text(int64_t ms); /* "1s", "1.5s", "10m00s"; owned */
+
+/* record.c */
+char *reason_ended(const struct task *task); /* "exit status 7", "killed by SIGSEGV"; owned */
+
+#endif

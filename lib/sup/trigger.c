@@ -1,0 +1,136 @@
+/* Triggers: the next event is asked for when there is room for it, and every event becomes a task of its own.
+ * queue and skip ask when the run of the last event is over; restart asks at once, and of the events that
+ * come while a run is being stopped only the newest waits; parallel asks when the last run has started, so
+ * that never more than one waits for a slot. */
+#include "sup_priv.h"
+
+static void trigger_arm(struct sup *sup, struct task *task, int64_t revision)
+{
+    task->trigger->armed = true;
+    effect_add(sup, SUP_ARM, task, revision);
+    if (task->worker->trigger.drain)
+        sup->fence_valid = false;
+}
+
+void trigger_begin(struct sup *sup, struct task *task)
+{
+    task->trigger->opened = true;
+    task->started_ms = sup->wall;
+    task->started_mono_ms = sup->now;
+    if (task->worker->trigger.drain)
+        sup->drains++;
+    trigger_arm(sup, task, 0);
+    task_move(sup, task, TASK_IDLE, NULL);
+}
+
+static bool all_events_came(const struct task *task)
+{
+    return task->worker->trigger.max > 0 && task->trigger->events >= task->worker->trigger.max;
+}
+
+/* Asks for the next event on account of this run, once. */
+static void arm_after(struct sup *sup, struct task *run)
+{
+    struct task *task = run->parent;
+    if (run->acked || sup_state_final(task->state) || all_events_came(task))
+        return;
+    run->acked = true;
+    trigger_arm(sup, task, run->revision);
+}
+
+static void run_link(struct task *task, struct task *run)
+{
+    struct trigger *trigger = task->trigger;
+    run->run_prev = trigger->last_run;
+    if (trigger->last_run)
+        trigger->last_run->run_next = run;
+    else
+        trigger->runs = run;
+    trigger->last_run = run;
+}
+
+static void run_unlink(struct task *task, struct task *run)
+{
+    struct trigger *trigger = task->trigger;
+    if (run->run_prev)
+        run->run_prev->run_next = run->run_next;
+    else
+        trigger->runs = run->run_next;
+    if (run->run_next)
+        run->run_next->run_prev = run->run_prev;
+    else
+        trigger->last_run = run->run_prev;
+}
+
+static void supersede(struct sup *sup, struct task *run)
+{
+    if (run->state == TASK_WAITING || run->state == TASK_RETRYING)
+        task_move(sup, run, TASK_STOPPED, mem_text("a newer event came"));
+    else
+        attempt_stop(sup, run, CAUSE_ASKED);
+}
+
+/* An older run that waits still ends here; the one that lives is stopped. */
+static void supersede_before(struct sup *sup, struct task *run)
+{
+    for (struct task *older = run->parent->trigger->runs, *next; older != run; older = next) {
+        next = older->run_next;
+        supersede(sup, older);
+    }
+}
+
+void trigger_event(struct sup *sup, struct task *task, int64_t revision)
+{
+    if (!task->trigger || !task->trigger->armed)
+        return;
+    task->trigger->armed = false;
+    task->trigger->events++;
+    sup->fence_valid = false;
+    enum plan_overlap overlap = task->worker->trigger.overlap;
+    struct task *run = task_make_run(sup, task, revision);
+    run_link(task, run);
+    if (task->state == TASK_IDLE)
+        task_move(sup, task, TASK_RUNNING, NULL);
+    if (overlap != OVERLAP_RESTART) {
+        slot_want(sup, run);
+        return;
+    }
+    arm_after(sup, run);
+    supersede_before(sup, run);
+    if (task->trigger->runs == run)
+        slot_want(sup, run);
+}
+
+void trigger_run_started(struct sup *sup, struct task *run)
+{
+    if (run->worker->trigger.overlap == OVERLAP_PARALLEL)
+        arm_after(sup, run);
+}
+
+/* What the end of its runs means for a trigger that goes on. */
+static void trigger_rest(struct sup *sup, struct task *task)
+{
+    if (task->trigger->runs)
+        return;
+    if (all_events_came(task))
+        task_move(sup, task, TASK_SUCCEEDED, NULL);
+    else
+        task_move(sup, task, TASK_IDLE, NULL);
+}
+
+void trigger_run_ended(struct sup *sup, struct task *run)
+{
+    struct task *task = run->parent;
+    run_unlink(task, run);
+    task->trigger->done++;
+    sup->runs_open--;
+    if (run->worker->trigger.drain)
+        sup->runs_drained--;
+    if (sup_state_final(task->state))
+        return;
+    arm_after(sup, run);
+    struct task *next = task->trigger->runs;
+    if (next && run->worker->trigger.overlap == OVERLAP_RESTART && next->state == TASK_WAITING)
+        slot_want(sup, next);
+    trigger_rest(sup, task);
+}
