@@ -67,10 +67,20 @@ static bool slot_free(const struct sup *sup)
     return sup->plan->run.jobs <= 0 || sup->slots < sup->plan->run.jobs;
 }
 
+static bool queue_run(struct sup *sup)
+{
+    bool any = false;
+    while (sup->queue_first && slot_free(sup)) {
+        start_or_drop(sup, sup->queue_first);
+        any = true;
+    }
+    return any;
+}
+
 bool slots_fill(struct sup *sup)
 {
-    bool any = sup->runnable.count > 0;
-    if (any)
+    bool any = queue_run(sup) || sup->runnable.count > 0;
+    if (sup->runnable.count > 1)
         qsort(sup->runnable.items, sup->runnable.count, sizeof *sup->runnable.items, by_number);
     for (size_t i = 0; i < sup->runnable.count; i++) {
         struct task *task = sup->runnable.items[i];
@@ -80,11 +90,8 @@ bool slots_fill(struct sup *sup)
             start_or_drop(sup, task);
         else
             queue_append(sup, task);
+        queue_run(sup);
     }
     sup->runnable.count = 0;
-    while (sup->queue_first && slot_free(sup)) {
-        start_or_drop(sup, sup->queue_first);
-        any = true;
-    }
     return any;
 }
