@@ -176,6 +176,28 @@ void table_release(struct table *table);
 /* Visits values in no order; start with *pos = 0; NULL at the end. Removing the visited entry is allowed. */
 void *table_next(const struct table *table, size_t *pos);
 
+/* ---- Deadlines ------------------------------------------------------------------------------------- */
+
+/* Deadlines in order. The item stands inside what it belongs to and must not move while it is in the heap.
+ * {0} is empty. */
+struct deadline {
+    int64_t at;
+    size_t place; /* 0: in no heap */
+};
+struct deadlines {
+    struct deadline **items;
+    size_t count, capacity;
+};
+/* Inserts, or moves to another time. */
+void deadline_set(struct deadlines *heap, struct deadline *item, int64_t at);
+void deadline_remove(struct deadlines *heap,
+                     struct deadline *item); /* nothing happens when it is in no heap */
+static inline struct deadline *deadline_first(const struct deadlines *heap)
+{
+    return heap->count ? heap->items[0] : NULL;
+}
+void deadlines_release(struct deadlines *heap);
+
 /* ---- Time -------------------------------------------------------------------------------------- */
 
 int64_t time_now_ms(void);  /* monotonic */

@@ -20,6 +20,8 @@ void *value_new(enum value_type type, size_t size)
 
 struct value *value_ref(const struct value *value)
 {
+    if (!value)
+        return NULL;
     struct value *shared = (struct value *)value;
     if (shared->refs != REFS_IMMORTAL)
         shared->refs++;
