@@ -1,0 +1,193 @@
+/* The state: namespaces of keys with their versions, a bounded log of revisions, conditions that wait for a
+ * change, and sessions with cursors. In memory; no sockets, no clock, no knowledge of requests. state.md is
+ * the source of its rules. */
+#ifndef ZPROC_STORE_H
+#define ZPROC_STORE_H
+
+#include "expr.h"
+
+#define STORE_KEY_MAX 65536 /* bytes of a key */
+
+struct store;
+struct space;  /* a namespace */
+struct record; /* what one revision changed */
+
+struct store_limits {
+    int64_t log;   /* bytes of memory that records and old versions may take */
+    int64_t state; /* bytes of memory that the present values may take */
+};
+struct store *store_new(const struct store_limits *limits);
+void store_free(struct store *store);
+/* The newest revision; 0 before the first change. */
+int64_t store_revision(const struct store *store);
+struct store_figures {
+    int64_t revision, oldest, log_bytes, state_bytes;
+    size_t spaces, keys, sessions, waits;
+    int64_t oldest_cursor; /* of all sessions; -1: there is none */
+};
+void store_measure(const struct store *store, struct store_figures *figures);
+
+/* ---- Reading ---- */
+
+/* Names: 1 to 255 bytes of UTF-8 without control characters. `zproc` and `zproc.…` are reserved. */
+bool space_name_valid(struct str name);
+bool space_name_reserved(struct str name);
+/* Never NULL: made when it is not there. */
+struct space *store_space(struct store *store, struct str name);
+struct str space_name(const struct space *space);
+
+/* Reads are as of a revision; NOW is the newest. A revision that the log no longer covers for this space is
+ * ERR_LOST, one that is not there yet ERR_INVALID: ask space_covers first. */
+#define NOW INT64_MAX
+bool space_covers(const struct space *space, int64_t at, struct err *err);
+/* Borrowed until the next commit; NULL when absent. */
+const struct value *space_get(const struct space *space, struct str key, int64_t at);
+size_t space_len(const struct space *space, int64_t at);
+/* In order of insertion as of that revision. */
+void space_each(const struct space *space, int64_t at,
+                void (*visit)(void *ctx, struct str key, const struct value *value), void *ctx);
+/* All of it as a map. */
+struct value *space_map(const struct space *space, int64_t at);
+/* The key that was inserted last; false when there is none. */
+bool space_last(const struct space *space, struct str *key);
+/* An expression's view of a space: `state` as of `at`, `old` as of the revision before. */
+struct space_view {
+    const struct space *space;
+    int64_t at, before; /* before < 0: `old` is the same as `state` */
+};
+struct expr_scope space_scope(struct space_view *view, const struct value *changed);
+
+/* ---- Writing: a set of changes to one space that becomes one revision, or nothing ---- */
+
+struct txn;
+struct txn *txn_begin(struct space *space);
+void txn_abort(struct txn *txn);
+/* The key's value as the transaction left it; borrowed; NULL when absent. */
+const struct value *txn_get(const struct txn *txn, struct str key);
+/* Takes value. ERR_INVALID or ERR_TOO_LARGE for a key that is none; value is then freed. */
+bool txn_set(struct txn *txn, struct str key, struct value *value, struct err *err);
+void txn_delete(struct txn *txn, struct str key); /* of a key that is there */
+/* Makes it the next revision (also when nothing changed) and wakes whoever waits for it. ERR_TOO_LARGE past
+ * the state limit: nothing has changed then. Ends the transaction either way. time_ms is the wall clock, who
+ * an identification for the record. NULL on failure. */
+const struct record *txn_commit(struct txn *txn, int64_t time_ms, struct str who, struct err *err);
+
+/* ---- Read-modify-writes within a transaction; each answers a reference to the value, or NULL with an error
+ * that names the key; path may be empty ---- */
+
+/* The value at key and path. ERR_NOT_FOUND, ERR_TYPE, ERR_INVALID. Borrowed. */
+const struct value *txn_find(const struct txn *txn, struct str key, struct str path, struct err *err);
+bool write_set(struct txn *txn, struct str key, struct str path, const struct value *value, struct err *err);
+bool write_delete(struct txn *txn, struct str key, struct str path, struct err *err);
+bool write_update(struct txn *txn, const struct value *map, struct err *err);
+void write_clear(struct txn *txn);
+bool write_replace(struct txn *txn, const struct value *map, struct err *err);
+struct value *write_setdefault(struct txn *txn, struct str key, struct str path, const struct value *value,
+                               struct err *err);
+/* fallback may be NULL: then an absent key is ERR_NOT_FOUND. */
+struct value *write_pop(struct txn *txn, struct str key, struct str path, const struct value *fallback,
+                        struct err *err);
+struct value *write_popitem(struct txn *txn, struct err *err);
+struct value *write_incr(struct txn *txn, struct str key, struct str path, const struct value *by,
+                         struct err *err);
+struct value *write_append(struct txn *txn, struct str key, struct str path, const struct value *item,
+                           struct err *err);
+/* What cas compares with: a value, or absence (old NULL), or the revision at which the key was changed last
+ * (at >= 0). ERR_CONFLICT. */
+bool write_cas(struct txn *txn, struct str key, struct str path, const struct value *old, int64_t at,
+               const struct value *value, struct err *err);
+
+/* ---- Records ---- */
+
+int64_t record_revision(const struct record *record);
+/* The revision's event as a map: {rev, ns, time, by, changes: [{key, old?, value?}], identical?}. */
+struct value *record_event(const struct record *record);
+/* The record of a revision, NULL when the log no longer has it. */
+const struct record *store_record(const struct store *store, int64_t revision);
+
+/* ---- Conditions ---- */
+
+/* X(kind, name, has a first check, operand) — operand: KEYS, KEY, VALUE (key and value), EXPR */
+#define CONDITION_KINDS(X)                                                                                   \
+    X(WATCH_CHANGE, "change", false, OPERAND_KEYS)                                                           \
+    X(WATCH_EXCLUDE, "exclude", false, OPERAND_KEYS)                                                         \
+    X(WATCH_WHEN, "when", true, OPERAND_EXPR)                                                                \
+    X(WATCH_EQUAL, "equal", true, OPERAND_VALUE)                                                             \
+    X(WATCH_NOT_EQUAL, "not_equal", true, OPERAND_VALUE)                                                     \
+    X(WATCH_NONE, "none", true, OPERAND_KEY)                                                                 \
+    X(WATCH_NOT_NONE, "not_none", true, OPERAND_KEY)                                                         \
+    X(WATCH_AVAILABLE, "available", true, OPERAND_KEY)                                                       \
+    X(WATCH_TRUTHY, "truthy", true, OPERAND_KEY)                                                             \
+    X(WATCH_FALSY, "falsy", true, OPERAND_KEY)
+
+enum condition_kind {
+#define X(kind, name, first, operand) kind,
+    CONDITION_KINDS(X)
+#undef X
+        CONDITION_KIND_COUNT
+};
+enum condition_operand { OPERAND_KEYS, OPERAND_KEY, OPERAND_VALUE, OPERAND_EXPR };
+/* CONDITION_KIND_COUNT when there is no such name. */
+enum condition_kind condition_kind_from_name(struct str name);
+enum condition_operand condition_operand(enum condition_kind kind);
+
+struct condition {
+    enum condition_kind kind;
+    bool duplicates;    /* identical writes count as changes */
+    bool edge;          /* only when it turns true */
+    struct value *keys; /* OPERAND_KEYS: list of strings, empty: any; the others: NULL */
+    char *key;          /* OPERAND_KEY and OPERAND_VALUE */
+    size_t key_len;
+    struct value *value; /* OPERAND_VALUE */
+    struct expr *expr;   /* OPERAND_EXPR */
+};
+void condition_release(struct condition *condition); /* frees what it points to */
+
+/* ---- Watching ---- */
+
+struct session;
+
+/* What a watch found. record is NULL at a first check. */
+struct watch_event {
+    int64_t revision;
+    const struct record *record;
+    struct str key; /* the key that it is about, data NULL when there is no single one; borrowed until the
+                       next commit */
+};
+struct watch_start {
+    struct session *session; /* NULL: none */
+    bool live, next;
+    bool has_after;
+    int64_t after;
+};
+enum watch_result { WATCH_FOUND, WATCH_WAITS, WATCH_LOST };
+struct wait;
+/* Answers from the first check or from the log, or parks. The condition's memory becomes the store's in every
+ * case. WATCH_LOST: *missed revisions are gone and the session's cursor stands at the oldest record now.
+ * WATCH_WAITS: *wait is made. found is called once, from within the commit that matches (or with a NULL event
+ * when its session is closed); the wait is then already gone. wait_cancel ends it otherwise. A session has
+ * one wait or one unacknowledged event a space: ask session_busy first. */
+enum watch_result watch_begin(struct space *space, struct condition *condition,
+                              const struct watch_start *start,
+                              void (*found)(void *ctx, const struct watch_event *event), void *ctx,
+                              struct watch_event *event, int64_t *missed, struct wait **wait);
+void wait_cancel(struct wait *wait);
+
+/* ---- Sessions ---- */
+
+/* ERR_CONFLICT when it exists, ERR_INVALID for a bad name. Its cursors start at the revision. */
+struct session *session_open(struct store *store, struct str name, int64_t revision, struct err *err);
+struct session *session_find(struct store *store, struct str name);
+void session_close(struct store *store, struct session *session);
+/* A watch of this session in this space waits, or has an event that is not acknowledged. */
+bool session_busy(const struct session *session, const struct space *space);
+/* The watch that made it busy is gone without an acknowledgement: its event will be delivered again. */
+void session_idle(struct session *session, const struct space *space);
+/* The event of the revision was dealt with: the cursor moves there (never back). */
+void session_ack(struct session *session, struct space *space, int64_t revision);
+int64_t session_go_live(struct session *session, struct space *space);
+int64_t session_cursor(const struct session *session, const struct space *space);
+/* Its own write: the first check of its next watch looks at the state from there on. */
+void session_wrote(struct session *session, struct space *space, int64_t revision);
+
+#endif

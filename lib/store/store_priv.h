@@ -1,0 +1,167 @@
+/* What the files of this folder share: entries with versions, records, spaces, sessions. */
+#ifndef ZPROC_STORE_PRIV_H
+#define ZPROC_STORE_PRIV_H
+
+#include "store.h"
+
+struct version {
+    int64_t revision;
+    struct value *value; /* NULL: deleted */
+    uint64_t birth;      /* order of insertion */
+};
+
+/* A wait stands in the lists of the keys that can make its condition true, or in its space's list for any
+ * key. */
+struct link {
+    struct wait *wait;
+    struct link **list;
+    struct link *previous, *next;
+    struct entry *entry; /* whose list it is; NULL: the space's */
+};
+
+/* A key with its versions within the log and the one before it. It stays while it has a version, a record or
+ * a wait. */
+struct entry {
+    struct space *space;
+    struct version *versions; /* ascending */
+    size_t first, count,
+        capacity; /* first: versions that fell off stand before it until the array is packed */
+    struct entry *previous, *next; /* live keys in order of insertion */
+    struct link *waits;
+    size_t size;    /* bytes of the present value, counted in the store's state_bytes */
+    size_t pending; /* 1 + its place in the transaction that is under way; 0: none */
+    size_t key_len;
+    char key[];
+};
+
+struct change {
+    struct entry *entry;
+    struct value *value; /* NULL: deleted */
+    bool identical;
+};
+
+struct record {
+    int64_t revision, time_ms;
+    struct space *space;
+    char *who;
+    size_t bytes, count;
+    bool identical; /* nothing changed */
+    struct change changes[];
+};
+
+/* Records in order of revision. */
+struct ring {
+    struct record **items;
+    size_t head, count, capacity;
+};
+void ring_push(struct ring *ring, struct record *record);
+struct record *ring_pop(struct ring *ring);
+static inline struct record *ring_at(const struct ring *ring, size_t index)
+{
+    return ring->items[(ring->head + index) & (ring->capacity - 1)];
+}
+/* Index of the first record behind the revision. */
+size_t ring_behind(const struct ring *ring, int64_t revision);
+
+struct space {
+    struct store *store;
+    struct table entries;
+    struct entry *head, *tail; /* live keys in order of insertion */
+    size_t live;
+    struct ring records;
+    int64_t trimmed;    /* newest revision of this space that fell off the log */
+    struct link *waits; /* for any key */
+    size_t name_len;
+    char name[];
+};
+
+struct pending {
+    struct entry *entry;
+    struct value *value; /* NULL: deleted */
+    bool reborn;         /* inserted anew: it goes to the end of the order */
+};
+/* There is one at a time, so its memory is kept for the next one. */
+struct txn {
+    struct space *space;
+    struct pending *items;
+    size_t count, capacity;
+};
+
+struct store {
+    struct store_limits limits;
+    struct txn txn;
+    struct table spaces, sessions;
+    struct ring log; /* of all spaces; revisions without gaps */
+    int64_t revision;
+    uint64_t births;
+    int64_t log_bytes, state_bytes;
+    uint64_t wait_serial;
+    size_t keys, waits;
+};
+
+static inline struct str entry_key(const struct entry *entry)
+{
+    return (struct str){entry->key, entry->key_len};
+}
+struct entry *space_entry(struct space *space, struct str key); /* made when it is not there */
+struct entry *space_find(const struct space *space, struct str key);
+/* The version as of a revision; NULL when there was none. */
+const struct version *entry_version(const struct entry *entry, int64_t at);
+static inline const struct value *entry_value(const struct entry *entry, int64_t at)
+{
+    const struct version *version = entry_version(entry, at);
+    return version ? version->value : NULL;
+}
+/* Appends a version (takes value) and keeps the list of live keys; reborn: it counts as inserted now. */
+void entry_push(struct entry *entry, int64_t revision, struct value *value, bool reborn);
+/* Drops versions that no revision from `oldest` on can see, and the entry itself when nothing needs it any
+ * more. */
+void entry_trim(struct entry *entry, int64_t oldest);
+void entry_drop_if_unused(struct entry *entry);
+
+void log_append(struct store *store, struct record *record);
+void record_free(struct record *record);
+/* Calls the waits whose condition the record meets. */
+void waits_wake(struct space *space, const struct record *record);
+
+/* The condition at a revision: the record changes something that it looks at, and it holds afterwards (for
+ * `edge`: and did not before). key is the changed key that it is about. */
+bool condition_matches(const struct condition *condition, const struct record *record, struct str *key);
+/* The first check: it holds as of the revision. */
+bool condition_holds(const struct condition *condition, const struct space *space, int64_t at);
+bool condition_first_check(const struct condition *condition);
+/* Something that it looks at was changed behind `from`, up to `to`. */
+bool condition_touched(const struct condition *condition, const struct space *space, int64_t from,
+                       int64_t to);
+uint64_t condition_hash(const struct condition *condition);
+/* The only key that it is about; data NULL when there is none. */
+struct str condition_key(const struct condition *condition);
+/* Calls visit for each key whose change can make it match; false when that can be any key. */
+bool condition_keys(const struct condition *condition, void (*visit)(void *ctx, struct str key), void *ctx);
+
+/* A session's place in one space. */
+struct place {
+    const struct space *space;
+    int64_t cursor, wrote;
+    struct wait *wait;       /* NULL: none */
+    int64_t delivered;       /* revision of the event that is not acknowledged yet; -1: none */
+    uint64_t delivered_hash; /* of its condition */
+    struct check {
+        uint64_t hash;
+        int64_t revision;
+    } checks[32]; /* where a condition was answered last; the oldest makes room */
+    size_t check_count;
+};
+struct session {
+    int64_t start;
+    struct place **places;
+    size_t place_count, place_capacity;
+    size_t name_len;
+    char name[];
+};
+/* Ends a wait whose session is closed. */
+void wait_orphan(struct wait *wait);
+struct place *session_place(struct session *session, const struct space *space);
+const struct place *session_look(const struct session *session, const struct space *space);
+
+#endif

@@ -1,0 +1,136 @@
+/* Transactions: changes to one space that become one revision, or nothing. */
+#include "store_priv.h"
+
+#include <stdlib.h>
+
+struct txn *txn_begin(struct space *space)
+{
+    struct txn *txn = &space->store->txn;
+    txn->space = space;
+    txn->count = 0;
+    return txn;
+}
+
+static void txn_end(struct txn *txn)
+{
+    for (size_t i = 0; i < txn->count; i++) {
+        struct pending *pending = &txn->items[i];
+        pending->entry->pending = 0;
+        value_unref(pending->value);
+        entry_drop_if_unused(pending->entry);
+    }
+    txn->count = 0;
+}
+
+void txn_abort(struct txn *txn)
+{
+    txn_end(txn);
+}
+
+const struct value *txn_get(const struct txn *txn, struct str key)
+{
+    const struct entry *entry = space_find(txn->space, key);
+    if (!entry)
+        return NULL;
+    return entry->pending ? txn->items[entry->pending - 1].value : entry_value(entry, NOW);
+}
+
+static struct pending *txn_pending(struct txn *txn, struct entry *entry)
+{
+    if (!entry->pending) {
+        mem_grow(txn->items, txn->capacity, txn->count);
+        txn->items[txn->count++] = (struct pending){.entry = entry};
+        entry->pending = txn->count;
+    }
+    return &txn->items[entry->pending - 1];
+}
+
+bool txn_set(struct txn *txn, struct str key, struct value *value, struct err *err)
+{
+    if (key.len == 0 || key.len > STORE_KEY_MAX || value_depth(value) > VALUE_DEPTH_MAX) {
+        value_unref(value);
+        if (key.len == 0)
+            return err_set(err, ERR_INVALID, "a key cannot be empty");
+        return err_set(err, ERR_TOO_LARGE,
+                       key.len > STORE_KEY_MAX ? "key '%.*s…' is longer than 64 KiB"
+                                               : "the value of key '%.*s' is nested too deep",
+                       STR_ARG(key));
+    }
+    struct pending *pending = txn_pending(txn, space_entry(txn->space, key));
+    value_unref(pending->value);
+    pending->value = value;
+    return true;
+}
+
+void txn_delete(struct txn *txn, struct str key)
+{
+    struct entry *entry = space_find(txn->space, key);
+    if (!entry)
+        return;
+    struct pending *pending = txn_pending(txn, entry);
+    value_unref(pending->value);
+    pending->value = NULL;
+}
+
+static size_t entry_bytes(const struct entry *entry, const struct value *value)
+{
+    return value ? sizeof *entry + entry->key_len + sizeof(struct version) + value_size(value) : 0;
+}
+
+/* Bytes that the state would take afterwards; saturates. */
+static int64_t txn_state_bytes(const struct txn *txn)
+{
+    int64_t sum = txn->space->store->state_bytes;
+    for (size_t i = 0; i < txn->count; i++) {
+        const struct pending *pending = &txn->items[i];
+        size_t bytes = entry_bytes(pending->entry, pending->value);
+        if (bytes > (size_t)(INT64_MAX / 4))
+            return INT64_MAX;
+        sum += (int64_t)bytes - (int64_t)pending->entry->size;
+    }
+    return sum;
+}
+
+static void change_apply(struct record *record, struct pending *pending)
+{
+    struct entry *entry = pending->entry;
+    const struct value *before = entry_value(entry, NOW);
+    if (!before && !pending->value)
+        return;
+    struct change *change = &record->changes[record->count++];
+    *change = (struct change){entry, value_ref(pending->value),
+                              before && pending->value && value_identical(before, pending->value)};
+    record->identical &= change->identical;
+    size_t bytes = entry_bytes(entry, pending->value);
+    record->bytes += sizeof *change + sizeof(struct version) + bytes;
+    entry->size = bytes;
+    entry_push(entry, record->revision, value_ref(pending->value), pending->reborn && pending->value);
+}
+
+const struct record *txn_commit(struct txn *txn, int64_t time_ms, struct str who, struct err *err)
+{
+    struct store *store = txn->space->store;
+    int64_t state_bytes = txn_state_bytes(txn);
+    if (state_bytes > store->limits.state && state_bytes > store->state_bytes) {
+        txn_end(txn);
+        err_set(
+            err, ERR_TOO_LARGE,
+            "the state would be larger than its limit of %lld bytes; delete something or raise state_limit",
+            (long long)store->limits.state);
+        return NULL;
+    }
+    struct record *record = mem_new(sizeof *record + txn->count * sizeof *record->changes);
+    record->revision = ++store->revision;
+    record->time_ms = time_ms;
+    record->space = txn->space;
+    record->who = who.len ? mem_copy(who.data, who.len) : NULL;
+    record->bytes = sizeof *record + who.len + 2 * sizeof record;
+    record->identical = true;
+    for (size_t i = 0; i < txn->count; i++)
+        change_apply(record, &txn->items[i]);
+    store->state_bytes = state_bytes;
+    txn_end(txn);
+    log_append(store, record);
+    waits_wake(record->space, record);
+    return record;
+}
