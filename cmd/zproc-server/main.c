@@ -1,0 +1,155 @@
+/* zproc-server: the state server. Started by `zproc server` and by the supervisor of a run; tells its address
+ * when it serves. */
+#include "server.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct settings {
+    struct server_options options;
+    int ready_fd;
+    char *made; /* the address that was made up; owned */
+};
+
+static const struct option long_options[] = {
+    {"address", required_argument, NULL, 'a'},
+    {"listen-fd", required_argument, NULL, 'l'},
+    {"ready-fd", required_argument, NULL, 'r'},
+    {"log-limit", required_argument, NULL, 'L'},
+    {"state-limit", required_argument, NULL, 'S'},
+    {"durability", required_argument, NULL, 'D'},
+    {"persist", required_argument, NULL, 'P'},
+    {"insecure", no_argument, NULL, 'i'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool fd_read(const char *text, int *fd, struct err *err)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (*end || end == text || number < 0 || number > 1 << 20)
+        return err_set(err, ERR_INVALID, "'%s' is not a descriptor", text);
+    *fd = (int)number;
+    return true;
+}
+
+static bool setting_read(struct settings *settings, int option, const char *text, struct err *err)
+{
+    switch (option) {
+    case 'a':
+        settings->options.address = text;
+        return true;
+    case 'l':
+        return fd_read(text, &settings->options.listen_fd, err);
+    case 'r':
+        return fd_read(text, &settings->ready_fd, err);
+    case 'L':
+        return size_parse(str_of(text), &settings->options.log_limit, err);
+    case 'S':
+        return size_parse(str_of(text), &settings->options.state_limit, err);
+    case 'D':
+        return strcmp(text, "none") == 0 ||
+               err_set(err, ERR_UNSUPPORTED, "durability '%s' is not supported yet, only none", text);
+    case 'P':
+        return strcmp(text, "none") == 0 ||
+               err_set(err, ERR_UNSUPPORTED, "a state folder is not supported yet");
+    case 'i':
+        settings->options.insecure = true;
+        return true;
+    default:
+        return err_set(err, ERR_INVALID, "wrong usage; see 'zproc server --help'");
+    }
+}
+
+static bool settings_read(struct settings *settings, int argc, char **argv, struct err *err)
+{
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "+a:", long_options, NULL)) != -1;)
+        if (!setting_read(settings, option, optarg, err))
+            return false;
+    if (optind < argc)
+        return err_set(err, ERR_INVALID, "unexpected operand '%s'; see 'zproc server --help'", argv[optind]);
+    return true;
+}
+
+/* A folder of our own: made with mode 0700, or there already, ours and closed to others. */
+static bool folder_own(const char *path, struct err *err)
+{
+    struct stat info;
+    if (mkdir(path, 0700) == 0)
+        return true;
+    if (errno != EEXIST)
+        return err_errno(err, errno, "cannot make the folder '%s'", path);
+    if (lstat(path, &info) != 0)
+        return err_errno(err, errno, "cannot look at '%s'", path);
+    if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 0077))
+        return err_set(err, ERR_DENIED,
+                       "'%s' is not a folder that only you can use; remove it or choose an --address", path);
+    return true;
+}
+
+static bool address_make(struct settings *settings, struct err *err)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR"), *temporary = getenv("TMPDIR");
+    AUTO_FREE char *folder =
+        runtime && *runtime
+            ? mem_format("%s/zproc", runtime)
+            : mem_format("%s/zproc-%d", temporary && *temporary ? temporary : "/tmp", (int)geteuid());
+    uint64_t number;
+    if (getrandom(&number, sizeof number, 0) != sizeof number)
+        return err_errno(err, errno, "cannot get random bytes");
+    if (!folder_own(folder, err))
+        return false;
+    settings->made = mem_format("ipc://%s/%012llx", folder, (unsigned long long)(number & 0xffffffffffff));
+    settings->options.address = settings->made;
+    return true;
+}
+
+static bool address_tell(const char *address, int fd, struct err *err)
+{
+    AUTO_FREE char *line = mem_format("%s\n", address);
+    return fd_write_all(fd, line, strlen(line)) || err_errno(err, errno, "cannot tell the address");
+}
+
+static bool serve(struct settings *settings, int stop_fd, struct err *err)
+{
+    if (!settings->options.address && !address_make(settings, err))
+        return false;
+    struct server *server = server_new(&settings->options, err);
+    if (!server)
+        return false;
+    bool ok = address_tell(server_address(server), settings->ready_fd, err);
+    if (settings->ready_fd != STDOUT_FILENO)
+        fd_close(&settings->ready_fd);
+    ok = ok && server_run(server, stop_fd, err);
+    server_free(server);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings = {.options = {.listen_fd = -1, .log_limit = 64 << 20, .state_limit = 1 << 30},
+                                .ready_fd = STDOUT_FILENO};
+    struct err err = {0};
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    AUTO_FD int stop_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    bool ok = stop_fd >= 0 ? settings_read(&settings, argc, argv, &err) && serve(&settings, stop_fd, &err)
+                           : err_errno(&err, errno, "cannot wait for signals");
+    free(settings.made);
+    if (ok)
+        return 0;
+    fprintf(stderr, "zproc: server: %s\n", err.message);
+    return err_code_status(err.code);
+}

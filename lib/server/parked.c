@@ -1,0 +1,94 @@
+/* Requests that wait: kept with their connection, ended by an answer, their deadline, or the connection's
+ * end. */
+#include "server_priv.h"
+
+#include <stdlib.h>
+
+#define PARKED_MAX      100000 /* of all connections */
+#define PARKED_PEER_MAX 1024   /* of one */
+
+struct parked *parked_new(struct job *job, enum parked_kind kind, struct err *err)
+{
+    struct server *server = job->server;
+    if (server->parked_count >= PARKED_MAX) {
+        err_set(err, ERR_BUSY, "%d requests are waiting already; try again later", PARKED_MAX);
+        return NULL;
+    }
+    struct peer *peer = peer_get(server, job->frames);
+    if (!peer) {
+        err->code = ERR_NONE;
+        return NULL;
+    }
+    if (peer->parked_count >= PARKED_PEER_MAX) {
+        err_set(err, ERR_BUSY, "%d requests of this connection are waiting already", PARKED_PEER_MAX);
+        return NULL;
+    }
+    struct parked *parked = mem_new(sizeof *parked);
+    parked->kind = kind;
+    parked->server = server;
+    parked->peer = peer;
+    parked->id = request_int(&job->request, id);
+    parked->space = job->space;
+    parked->next = peer->parked;
+    if (parked->next)
+        parked->next->previous = parked;
+    peer->parked = parked;
+    peer->parked_count++;
+    server->parked_count++;
+    if (request_has(&job->request, timeout_ms))
+        deadline_set(&server->timers_parked, &parked->timer,
+                     time_now_ms() + request_int(&job->request, timeout_ms));
+    return parked;
+}
+
+void parked_free(struct parked *parked)
+{
+    struct server *server = parked->server;
+    struct peer *peer = parked->peer;
+    if (parked->kind == PARKED_WATCH || parked->kind == PARKED_DELIVERED)
+        watch_end(parked);
+    else
+        service_unpark(parked);
+    deadline_remove(&server->timers_parked, &parked->timer);
+    *(parked->previous ? &parked->previous->next : &peer->parked) = parked->next;
+    if (parked->next)
+        parked->next->previous = parked->previous;
+    peer->parked_count--;
+    server->parked_count--;
+    value_unref(parked->value);
+    free(parked);
+    peer_drop_if_unused(server, peer);
+}
+
+void parked_fail(struct parked *parked, enum err_code code, const char *message)
+{
+    struct err err;
+    err_set(&err, code, "%s", message);
+    struct peer *peer = parked->peer;
+    reply_error(parked->server, (struct str){peer->identity, peer->identity_len}, peer->fd, parked->id, &err);
+    parked_free(parked);
+}
+
+void parked_timer(struct server *server, int64_t now)
+{
+    static const char *const reasons[] = {[PARKED_WATCH] = "no event in time",
+                                          [PARKED_SERVE] = "no call in time",
+                                          [PARKED_CALL] = "no answer in time"};
+    for (struct deadline *item; (item = deadline_first(&server->timers_parked)) && item->at <= now;) {
+        struct parked *parked = (struct parked *)item; /* the timer is its first member */
+        parked_fail(parked, ERR_TIMEOUT, reasons[parked->kind]);
+    }
+}
+
+bool handle_cancel(struct job *job, struct err *err)
+{
+    struct peer *peer = peer_find(job->server, job->frames->identity);
+    for (struct parked *parked = peer ? peer->parked : NULL; parked; parked = parked->next) {
+        if (parked->id != request_int(&job->request, call) || parked->kind == PARKED_DELIVERED)
+            continue;
+        parked_free(parked);
+        return job_answer(job, store_revision(job->server->store), NULL);
+    }
+    return err_set(err, ERR_NOT_FOUND, "no request %lld of this connection is waiting",
+                   (long long)request_int(&job->request, call));
+}

@@ -1,0 +1,273 @@
+/* Connections that something is kept for: stalled ones, ended ones, and what is undone when they end. */
+#include "server_priv.h"
+
+#include <stdlib.h>
+
+#define STALL_FIRST_MS 10
+#define STALL_LAST_MS  1000
+#define STALL_LIMIT_MS 30000
+#define HELD_COUNT_MAX 1024
+#define HELD_BYTES_MAX (16 * 1024 * 1024)
+#define GONE_TRIES     4
+
+struct peer *peer_find(struct server *server, struct str identity)
+{
+    return table_get(&server->peers, identity);
+}
+
+static struct str peer_identity(const struct peer *peer)
+{
+    return (struct str){peer->identity, peer->identity_len};
+}
+
+static struct peer *peer_new(struct server *server, struct str identity, int fd)
+{
+    struct peer *peer = mem_new(sizeof *peer + identity.len + 1);
+    peer->fd = fd;
+    peer->identity_len = identity.len;
+    memcpy(peer->identity, identity.data, identity.len);
+    table_put(&server->peers, peer_identity(peer), peer);
+    return peer;
+}
+
+struct peer *peer_get(struct server *server, const struct frames *frames)
+{
+    struct peer *peer = peer_find(server, frames->identity);
+    if (peer)
+        return peer;
+    /* Its end may be known already, and will not be told again; or its beginning is not yet. */
+    if (!transport_alive(server->transport, frames->fd))
+        peers_look(server);
+    if (!transport_alive(server->transport, frames->fd))
+        return NULL;
+    return peer_new(server, frames->identity, frames->fd);
+}
+
+static void peer_free(struct server *server, struct peer *peer)
+{
+    deadline_remove(&server->timers_peer, &peer->timer);
+    table_remove(&server->peers, peer_identity(peer));
+    if (peer->stalled_since)
+        server->stalled_count--;
+    buf_release(&peer->unsent);
+    buf_release(&peer->held);
+    free(peer);
+}
+
+void peer_drop_if_unused(struct server *server, struct peer *peer)
+{
+    if (!peer->parked && !peer->holds && !peer->stalled_since && !peer->gone_tries && !peer->held_count)
+        peer_free(server, peer);
+}
+
+static void services_gone(struct server *server, struct peer *peer)
+{
+    size_t pos = 0;
+    for (struct service *service; (service = table_next(&server->services, &pos));)
+        if (service->peer == peer)
+            service_end(server, service);
+}
+
+void peer_gone(struct server *server, struct peer *peer)
+{
+    peer->holds++; /* it must not be freed under our hands */
+    while (peer->parked)
+        parked_free(peer->parked);
+    claims_end(server, peer);
+    services_gone(server, peer);
+    peer_free(server, peer);
+}
+
+/* ---- Messages that wait in a buffer: length-prefixed identity-less header and value ---- */
+
+struct stored {
+    size_t header, value; /* lengths; value SIZE_MAX: there is none */
+};
+
+static void message_store(struct buf *buf, struct str header, struct str value)
+{
+    struct stored stored = {header.len, value.data ? value.len : SIZE_MAX};
+    buf_add(buf, &stored, sizeof stored);
+    buf_add_str(buf, header);
+    if (value.data)
+        buf_add_str(buf, value);
+}
+
+/* Reads the message at pos and moves pos behind it. */
+static void message_load(const struct buf *buf, size_t *pos, struct str *header, struct str *value)
+{
+    struct stored stored;
+    memcpy(&stored, buf->data + *pos, sizeof stored);
+    *pos += sizeof stored;
+    *header = (struct str){buf->data + *pos, stored.header};
+    *pos += stored.header;
+    *value = (struct str){0};
+    if (stored.value != SIZE_MAX) {
+        *value = (struct str){buf->data + *pos, stored.value};
+        *pos += stored.value;
+    }
+}
+
+/* ---- Stalled peers ---- */
+
+static void peer_disconnect(struct server *server, struct peer *peer)
+{
+    transport_disconnect(peer->fd);
+    peer_gone(server, peer);
+}
+
+static void peer_stall(struct server *server, struct str identity, int fd, struct str header,
+                       struct str value)
+{
+    struct peer *peer = peer_find(server, identity);
+    if (!peer)
+        peer = peer_new(server, identity, fd);
+    if (!peer->stalled_since) {
+        peer->stalled_since = time_now_ms();
+        peer->retry_ms = STALL_FIRST_MS;
+        server->stalled_count++;
+        deadline_set(&server->timers_peer, &peer->timer, peer->stalled_since + peer->retry_ms);
+    }
+    message_store(&peer->unsent, header, value);
+    if (peer->unsent.len > HELD_BYTES_MAX + WIRE_FRAME_MAX)
+        peer_disconnect(server, peer);
+}
+
+bool peer_hold(struct server *server, const struct frames *frames)
+{
+    struct peer *peer = server->stalled_count ? peer_find(server, frames->identity) : NULL;
+    if (!peer || !peer->stalled_since)
+        return false;
+    if (peer->held_count >= HELD_COUNT_MAX || peer->held.len > HELD_BYTES_MAX) {
+        peer_disconnect(server, peer);
+        return true;
+    }
+    message_store(&peer->held, frames->header, frames->value);
+    peer->held_count++;
+    return true;
+}
+
+/* It reads again: what it asked meanwhile is done now. */
+static void peer_resume(struct server *server, struct peer *peer)
+{
+    peer->stalled_since = 0;
+    server->stalled_count--;
+    struct buf held = peer->held;
+    size_t count = peer->held_count, pos = 0;
+    peer->held = (struct buf){0};
+    peer->held_count = 0;
+    AUTO_FREE char *identity = mem_copy(peer->identity, peer->identity_len);
+    struct frames frames = {.identity = {identity, peer->identity_len}, .fd = peer->fd};
+    peer_drop_if_unused(server, peer);
+    for (size_t i = 0; i < count; i++) {
+        message_load(&held, &pos, &frames.header, &frames.value);
+        request_execute(server, &frames);
+    }
+    buf_release(&held);
+}
+
+static void peer_retry(struct server *server, struct peer *peer, int64_t now)
+{
+    size_t pos = 0;
+    while (pos < peer->unsent.len) {
+        size_t next = pos;
+        struct str header, value;
+        message_load(&peer->unsent, &next, &header, &value);
+        enum send_result result = transport_send(server->transport, peer_identity(peer), header, value);
+        if (result == SEND_GONE) {
+            peer_gone(server, peer);
+            return;
+        }
+        if (result == SEND_STALLED)
+            break;
+        pos = next;
+    }
+    buf_consume(&peer->unsent, pos);
+    if (peer->unsent.len == 0) {
+        buf_release(&peer->unsent);
+        peer_resume(server, peer);
+    } else if (now - peer->stalled_since >= STALL_LIMIT_MS) {
+        peer_disconnect(server, peer);
+    } else {
+        peer->retry_ms = peer->retry_ms * 2 > STALL_LAST_MS ? STALL_LAST_MS : peer->retry_ms * 2;
+        deadline_set(&server->timers_peer, &peer->timer, now + peer->retry_ms);
+    }
+}
+
+/* ---- Ended connections ---- */
+
+/* libzmq tells that a descriptor's connection has ended a moment before the socket knows it, and the
+ * descriptor may have been given to another connection since: only an unroutable identity is proof. */
+static void peer_probe(struct server *server, struct peer *peer, int64_t now)
+{
+    if (transport_send(server->transport, peer_identity(peer), (struct str){0}, (struct str){0}) ==
+        SEND_GONE) {
+        peer_gone(server, peer);
+        return;
+    }
+    if (--peer->gone_tries > 0)
+        deadline_set(&server->timers_peer, &peer->timer, now + (peer->gone_tries == GONE_TRIES - 1 ? 1 : 50));
+    else
+        peer_drop_if_unused(server, peer);
+}
+
+void peers_look(struct server *server)
+{
+    int fd;
+    while (transport_gone(server->transport, &fd)) {
+        size_t pos = 0;
+        for (struct peer *peer; (peer = table_next(&server->peers, &pos));) {
+            if (peer->fd != fd || peer->gone_tries)
+                continue;
+            peer->gone_tries = GONE_TRIES;
+            deadline_set(&server->timers_peer, &peer->timer, time_now_ms());
+        }
+    }
+}
+
+void peers_timer(struct server *server, int64_t now)
+{
+    for (struct deadline *item; (item = deadline_first(&server->timers_peer)) && item->at <= now;) {
+        struct peer *peer = (struct peer *)item; /* the timer is its first member */
+        deadline_remove(&server->timers_peer, item);
+        if (peer->gone_tries)
+            peer_probe(server, peer, now);
+        else
+            peer_retry(server, peer, now);
+    }
+}
+
+/* ---- Answers of a batch ---- */
+
+void answers_flush(struct server *server)
+{
+    size_t pos = 0;
+    struct buf out = server->out; /* sending may make more answers */
+    server->out = (struct buf){0};
+    while (pos < out.len) {
+        struct str identity, header, value, empty;
+        int fd;
+        memcpy(&fd, out.data + pos, sizeof fd);
+        pos += sizeof fd;
+        message_load(&out, &pos, &identity, &empty);
+        message_load(&out, &pos, &header, &value);
+        const struct peer *peer = server->stalled_count ? peer_find(server, identity) : NULL;
+        if ((peer && peer->stalled_since) ||
+            transport_send(server->transport, identity, header, value) == SEND_STALLED)
+            peer_stall(server, identity, fd, header, value);
+    }
+    buf_clear(&out);
+    if (server->out.len == 0 && out.capacity <= 1 << 20) {
+        buf_release(&server->out);
+        server->out = out;
+    } else {
+        buf_release(&out);
+    }
+}
+
+void answer_queue(struct server *server, struct str identity, int fd, struct str header, struct str value)
+{
+    buf_add(&server->out, &fd, sizeof fd);
+    message_store(&server->out, identity, (struct str){0});
+    message_store(&server->out, header, value);
+}

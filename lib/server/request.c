@@ -1,0 +1,145 @@
+/* From a message to its handler: decoding, what all operations share, and the small ones. */
+#include "server_priv.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static handler *const handlers[] = {
+#define OP(name, kind, fields, value, help) [OP_##name] = handle_##name,
+#include "ops.def"
+};
+
+static bool job_value(struct job *job, struct err *err)
+{
+    const struct op_info *info = op_info(job->request.operation);
+    bool given = job->frames->value.data != NULL;
+    if (!given && info->value == OP_VALUE_ONE)
+        return err_set(err, ERR_INVALID, "'%s' needs a value frame", info->name);
+    if (given && info->value == OP_VALUE_NONE)
+        return err_set(err, ERR_INVALID, "'%s' takes no value frame", info->name);
+    if (given && !(job->value = value_parse(job->frames->value, err)))
+        return err_wrap(err, "value");
+    return true;
+}
+
+static bool job_space(struct job *job, struct err *err)
+{
+    struct str ns = request_has(&job->request, ns) ? request_str(&job->request, ns) : STR("default");
+    if (!space_name_valid(ns))
+        return err_set(err, ERR_INVALID,
+                       "'%.*s' is not a name for a namespace: 1 to 255 bytes without control characters",
+                       STR_ARG(ns));
+    job->space = store_space(job->server->store, ns);
+    if (request_has(&job->request, session))
+        job->session = session_find(job->server->store, request_str(&job->request, session));
+    return true;
+}
+
+static bool job_execute(struct job *job, struct err *err)
+{
+    const struct frames *frames = job->frames;
+    if (!request_parse(frames->header, &job->request, err))
+        return false;
+    if (frames->excess)
+        return err_set(err, ERR_INVALID, "more frames than delimiter, header and value");
+    return job_value(job, err) && job_space(job, err) && handlers[job->request.operation](job, err);
+}
+
+void request_execute(struct server *server, const struct frames *frames)
+{
+    struct job job = {.server = server, .frames = frames};
+    struct err err = {0};
+    server->requests++;
+    if (!job_execute(&job, &err)) {
+        int64_t id = request_has(&job.request, id) ? request_int(&job.request, id) : 0;
+        reply_error(server, frames->identity, frames->fd, id, &err);
+    }
+    value_unref(job.value);
+    request_release(&job.request);
+}
+
+void job_begin(struct job *job, int64_t revision)
+{
+    reply_begin(job->server, request_int(&job->request, id), revision);
+}
+
+static bool reply_too_large(struct job *job)
+{
+    struct err err;
+    err_set(&err, ERR_TOO_LARGE, "the answer is larger than a frame of %d MiB; ask for less of it",
+            WIRE_FRAME_MAX / 1024 / 1024);
+    reply_error(job->server, job->frames->identity, job->frames->fd, request_int(&job->request, id), &err);
+    return true;
+}
+
+bool job_send(struct job *job)
+{
+    if (job->server->value.len > WIRE_FRAME_MAX)
+        return reply_too_large(job);
+    reply_send(job->server, job->frames->identity, job->frames->fd);
+    return true;
+}
+
+bool job_answer(struct job *job, int64_t revision, const struct value *value)
+{
+    job_begin(job, revision);
+    if (value)
+        reply_value(job->server, value);
+    return job_send(job);
+}
+
+static int64_t newest(const struct job *job)
+{
+    return store_revision(job->server->store);
+}
+
+bool handle_hello(struct job *job, struct err *err)
+{
+    (void)err;
+    job_begin(job, newest(job));
+    reply_str(job->server, "version", STR(ZPROC_VERSION));
+    reply_int(job->server, "pid", getpid());
+    reply_int(job->server, "protocol_min", 1);
+    reply_int(job->server, "protocol_max", 1);
+    reply_str(job->server, "store", str_of(job->server->store_id));
+    reply_str(job->server, "durability", STR("none"));
+    return job_send(job);
+}
+
+bool handle_ping(struct job *job, struct err *err)
+{
+    (void)err;
+    job_begin(job, newest(job));
+    reply_int(job->server, "pid", getpid());
+    if (job->value)
+        reply_value(job->server, job->value);
+    return job_send(job);
+}
+
+static void figure_add(struct value *map, const char *name, int64_t number)
+{
+    map_set(map, str_of(name), value_int(number));
+}
+
+bool handle_stats(struct job *job, struct err *err)
+{
+    (void)err;
+    struct server *server = job->server;
+    struct store_figures figures;
+    store_measure(server->store, &figures);
+    AUTO_VALUE struct value *map = value_map();
+    figure_add(map, "revision", figures.revision);
+    figure_add(map, "oldest", figures.oldest);
+    figure_add(map, "log_bytes", figures.log_bytes);
+    figure_add(map, "state_bytes", figures.state_bytes);
+    figure_add(map, "namespaces", (int64_t)figures.spaces);
+    figure_add(map, "keys", (int64_t)figures.keys);
+    figure_add(map, "sessions", (int64_t)figures.sessions);
+    if (figures.oldest_cursor >= 0)
+        figure_add(map, "oldest_cursor", figures.oldest_cursor);
+    figure_add(map, "waits", (int64_t)figures.waits);
+    figure_add(map, "stalled", (int64_t)server->stalled_count);
+    figure_add(map, "requests", server->requests);
+    figure_add(map, "uptime_ms", time_now_ms() - server->started_ms);
+    return job_answer(job, figures.revision, map);
+}

@@ -1,0 +1,186 @@
+/* The server's loop: take what has arrived, apply it, answer. And how an answer is made. */
+#include "server_priv.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define BATCH_COUNT 256
+#define BATCH_BYTES (1024 * 1024)
+
+void random_hex(char out[33])
+{
+    unsigned char bytes[16];
+    for (size_t len = 0; len < sizeof bytes;) {
+        ssize_t n = getrandom(bytes + len, sizeof bytes - len, 0);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+struct server *server_new(const struct server_options *options, struct err *err)
+{
+    struct server *server = mem_new(sizeof *server);
+    server->transport = transport_bind(options, &server->address, err);
+    if (!server->transport) {
+        buf_release(&server->address);
+        free(server);
+        return NULL;
+    }
+    server->store = store_new(&(struct store_limits){options->log_limit, options->state_limit});
+    server->started_ms = time_now_ms();
+    random_hex(server->store_id);
+    return server;
+}
+
+const char *server_address(const struct server *server)
+{
+    return server->address.data;
+}
+
+void server_free(struct server *server)
+{
+    if (!server)
+        return;
+    size_t pos = 0;
+    for (struct peer *peer; (peer = table_next(&server->peers, &pos));)
+        peer_gone(server, peer);
+    transport_close(server->transport);
+    store_free(server->store);
+    table_release(&server->peers);
+    table_release(&server->busy);
+    table_release(&server->services);
+    table_release(&server->claims);
+    deadlines_release(&server->timers_peer);
+    deadlines_release(&server->timers_parked);
+    buf_release(&server->out);
+    buf_release(&server->header);
+    buf_release(&server->value);
+    buf_release(&server->address);
+    free(server);
+}
+
+/* ---- The loop ---- */
+
+/* Milliseconds until the next timer; -1: there is none. */
+static int64_t server_patience(const struct server *server)
+{
+    const struct deadline *peer = deadline_first(&server->timers_peer),
+                          *parked = deadline_first(&server->timers_parked);
+    if (!peer && !parked)
+        return -1;
+    int64_t at = !peer || (parked && parked->at < peer->at) ? parked->at : peer->at;
+    int64_t left = at - time_now_ms();
+    return left > 0 ? left : 0;
+}
+
+/* Executes up to a batch of requests; their answers stand in `out`. */
+static size_t server_batch(struct server *server)
+{
+    struct frames frames;
+    size_t count = 0, bytes = 0;
+    while (count < BATCH_COUNT && bytes < BATCH_BYTES && transport_receive(server->transport, &frames)) {
+        count++;
+        bytes += frames.header.len + frames.value.len;
+        if (!peer_hold(server, &frames))
+            request_execute(server, &frames);
+    }
+    return count;
+}
+
+bool server_run(struct server *server, int stop_fd, struct err *err)
+{
+    struct err failure = {0};
+    while (transport_poll(server->transport, stop_fd, server_patience(server), &failure)) {
+        size_t count;
+        do {
+            peers_look(server);
+            count = server_batch(server);
+            if (deadline_first(&server->timers_parked) || deadline_first(&server->timers_peer)) {
+                int64_t now = time_now_ms();
+                parked_timer(server, now);
+                peers_timer(server, now);
+            }
+            answers_flush(server);
+        } while (count == BATCH_COUNT);
+    }
+    if (failure.code != ERR_NONE && err)
+        *err = failure;
+    return failure.code == ERR_NONE;
+}
+
+/* ---- Replies ---- */
+
+void reply_begin(struct server *server, int64_t id, int64_t revision)
+{
+    buf_clear(&server->header);
+    buf_clear(&server->value);
+    server->has_value = false;
+    buf_add_format(&server->header, "{\"id\":%lld,\"ok\":true,\"rev\":%lld", (long long)id,
+                   (long long)revision);
+}
+
+static void reply_name(struct server *server, const char *name)
+{
+    buf_add_text(&server->header, ",\"");
+    buf_add_text(&server->header, name);
+    buf_add_text(&server->header, "\":");
+}
+
+void reply_int(struct server *server, const char *name, int64_t i)
+{
+    reply_name(server, name);
+    buf_add_format(&server->header, "%lld", (long long)i);
+}
+
+void reply_bool(struct server *server, const char *name, bool b)
+{
+    reply_name(server, name);
+    buf_add_text(&server->header, b ? "true" : "false");
+}
+
+void reply_str(struct server *server, const char *name, struct str s)
+{
+    reply_name(server, name);
+    string_print(&server->header, s);
+}
+
+void reply_value(struct server *server, const struct value *value)
+{
+    value_print(&server->value, value);
+    server->has_value = true;
+}
+
+void reply_send(struct server *server, struct str identity, int fd)
+{
+    buf_add_char(&server->header, '}');
+    struct str value = server->has_value ? buf_str(&server->value) : (struct str){0};
+    answer_queue(server, identity, fd, buf_str(&server->header), value);
+    if (server->value.capacity > 1 << 20)
+        buf_release(&server->value);
+}
+
+/* Messages quote what users sent, cut at some byte: what is no UTF-8 any more is replaced. */
+static struct str text_clean(char *text)
+{
+    struct str s = str_of(text);
+    for (size_t cut = 0; cut < 4 && s.len && !utf8_valid(s); cut++)
+        for (size_t i = 0; i < s.len; i++) {
+            struct str character = {s.data + i, 1};
+            if ((unsigned char)s.data[i] >= 0x80 && !utf8_valid(character))
+                text[i] = '?';
+        }
+    return s;
+}
+
+void reply_error(struct server *server, struct str identity, int fd, int64_t id, const struct err *err)
+{
+    struct err copy = *err;
+    buf_clear(&server->header);
+    server->has_value = false;
+    buf_add_format(&server->header, "{\"id\":%lld,\"ok\":false", (long long)id);
+    reply_str(server, "error", str_of(err_code_name(copy.code)));
+    reply_str(server, "message", text_clean(copy.message));
+    reply_send(server, identity, fd);
+}

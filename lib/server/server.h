@@ -1,0 +1,28 @@
+/* The state server: one thread that takes requests from a ZeroMQ ROUTER socket, applies them to the store and
+ * answers. */
+#ifndef ZPROC_SERVER_H
+#define ZPROC_SERVER_H
+
+#include "base.h"
+
+struct server;
+
+struct server_options {
+    const char
+        *address; /* ipc://PATH, ipc://@NAME, tcp://HOST:PORT; with listen_fd: what that socket is bound to */
+    int listen_fd;                  /* a bound, listening socket to use; -1: make one */
+    bool insecure;                  /* tcp beyond loopback without a key is allowed */
+    int64_t log_limit, state_limit; /* bytes */
+};
+
+/* Binds and listens. ERR_INVALID (address), ERR_DENIED (not loopback without insecure, a file that is no
+ * socket), ERR_CONFLICT (a live server is there). */
+struct server *server_new(const struct server_options *options, struct err *err);
+/* The address that clients use, the port filled in; borrowed. */
+const char *server_address(const struct server *server);
+/* Serves until stop_fd becomes readable. False when the socket failed. */
+bool server_run(struct server *server, int stop_fd, struct err *err);
+/* Closes the socket, removes a socket file that server_new made. NULL is fine. */
+void server_free(struct server *server);
+
+#endif

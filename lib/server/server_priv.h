@@ -1,0 +1,178 @@
+/* What the files of this folder share: the transport's five functions, peers, parked requests, replies. */
+#ifndef ZPROC_SERVER_PRIV_H
+#define ZPROC_SERVER_PRIV_H
+
+#include "server.h"
+#include "store.h"
+#include "wire.h"
+
+/* ---- Transport: libzmq behind five functions (bind, receive, send, gone, poll) ---- */
+
+struct transport;
+
+/* One request as it came; the views are good until the next receive. */
+struct frames {
+    struct str identity, header, value; /* value.data is NULL without a value frame */
+    bool excess;                        /* more frames than a request has; the rest was thrown away */
+    int fd;                             /* of the connection */
+};
+enum send_result { SEND_DONE, SEND_STALLED, SEND_GONE };
+
+struct transport *transport_bind(const struct server_options *options, struct buf *address, struct err *err);
+void transport_close(struct transport *transport);
+/* The next whole request; false when there is none now. */
+bool transport_receive(struct transport *transport, struct frames *frames);
+/* Never blocks. header.data NULL: a frame that every client ignores, to learn whether the peer is there. */
+enum send_result transport_send(struct transport *transport, struct str identity, struct str header,
+                                struct str value);
+/* The descriptor of the next connection that has ended; false when there is none. */
+bool transport_gone(struct transport *transport, int *fd);
+/* This descriptor belongs to a connection that has not ended. */
+bool transport_alive(struct transport *transport, int fd);
+void transport_disconnect(int fd);
+/* Waits for requests, ended connections or stop_fd. False when it is time to stop. timeout_ms <0: no end. */
+bool transport_poll(struct transport *transport, int stop_fd, int64_t timeout_ms, struct err *err);
+
+/* ---- Peers: connections that something is kept for: a parked request, an unacknowledged event, a claim, a
+ * service, an answer that could not be sent. Others leave no trace. ---- */
+
+struct parked;
+struct peer {
+    struct deadline timer; /* the next try to send, or to see whether it is gone */
+    struct parked *parked; /* of this connection */
+    size_t parked_count;
+    int fd;
+    size_t holds; /* claims and services, besides parked ones */
+    /* Stalled: it does not read its answers. */
+    struct buf unsent, held; /* messages: answers to send, requests to execute afterwards */
+    size_t held_count;
+    int64_t stalled_since, retry_ms; /* stalled_since 0: it reads */
+    int gone_tries;                  /* > 0: its connection seems to have ended */
+    size_t identity_len;
+    char identity[];
+};
+
+/* A request that waits, or an event that was delivered to a session and is not acknowledged yet. */
+enum parked_kind { PARKED_WATCH, PARKED_DELIVERED, PARKED_SERVE, PARKED_CALL };
+enum want { WANT_VALUE, WANT_EVENT, WANT_SNAPSHOT };
+struct parked {
+    struct deadline timer; /* its deadline */
+    enum parked_kind kind;
+    struct server *server;
+    struct peer *peer;
+    struct parked *previous, *next;
+    int64_t id; /* of the request */
+    struct space *space;
+    struct wait *wait; /* PARKED_WATCH */
+    enum want want;    /* PARKED_WATCH */
+    char *busy;        /* its key in server->busy; NULL: no session */
+    size_t busy_len;
+    struct service *service; /* PARKED_SERVE, PARKED_CALL */
+    struct parked *queued;   /* PARKED_CALL: the next one in the service's queue */
+    struct value *value;     /* PARKED_CALL: what is asked */
+    int64_t call;            /* PARKED_CALL: its number */
+};
+
+/* A name that answers calls. */
+struct service {
+    struct peer *peer;           /* who registered it */
+    struct parked *serving;      /* the parked serve; NULL: it is at work */
+    struct parked *first, *last; /* calls that nobody has taken yet */
+    struct parked *asked;        /* calls that were handed out and not answered */
+    size_t name_len;
+    char name[];
+};
+struct claim {
+    struct peer *peer;
+    char token[33];
+    size_t ns_len;
+    char ns[];
+};
+
+struct server {
+    struct transport *transport;
+    struct store *store;
+    struct buf address;
+    char store_id[33];
+    struct deadlines timers_peer, timers_parked;
+    struct table peers;       /* by identity */
+    struct table busy;        /* sessions with a parked watch or a delivered event: struct parked */
+    struct table services;    /* by name */
+    struct table claims;      /* by namespace */
+    struct buf out;           /* answers of this batch */
+    struct buf header, value; /* the answer that is being made */
+    bool has_value;
+    int64_t calls, requests, started_ms;
+    size_t parked_count, stalled_count;
+};
+
+/* A request that is being executed. */
+struct job {
+    struct server *server;
+    const struct frames *frames;
+    struct request request;
+    struct value *value; /* of the value frame; NULL: none */
+    struct space *space;
+    struct session *session; /* that the request names; NULL: none or not there */
+};
+
+struct peer *peer_find(struct server *server, struct str identity);
+/* Made when it is not there. NULL when the connection has already ended. */
+struct peer *peer_get(struct server *server, const struct frames *frames);
+/* Forgets it when nothing is kept for it any more. */
+void peer_drop_if_unused(struct server *server, struct peer *peer);
+/* The connection has ended: everything of it is undone. */
+void peer_gone(struct server *server, struct peer *peer);
+/* Takes in which connections have ended. */
+void peers_look(struct server *server);
+/* Timers that are due: sending again, looking again whether it is there. */
+void peers_timer(struct server *server, int64_t now);
+/* A request of a stalled peer is kept for later; true when it was. */
+bool peer_hold(struct server *server, const struct frames *frames);
+/* Sends the answers of the batch. */
+void answers_flush(struct server *server);
+
+/* ---- Replies: begin, fields, send. ---- */
+void reply_begin(struct server *server, int64_t id, int64_t revision);
+void reply_int(struct server *server, const char *name, int64_t i);
+void reply_bool(struct server *server, const char *name, bool b);
+void reply_str(struct server *server, const char *name, struct str s);
+void reply_value(struct server *server, const struct value *value); /* the value frame; borrowed */
+void reply_send(struct server *server, struct str identity, int fd);
+void reply_error(struct server *server, struct str identity, int fd, int64_t id, const struct err *err);
+/* The reply to a job: begin, then fields, then send; or all at once (value may be NULL). */
+void job_begin(struct job *job, int64_t revision);
+bool job_send(struct job *job);
+bool job_answer(struct job *job, int64_t revision, const struct value *value);
+/* Puts a message into the batch's answers. */
+void answer_queue(struct server *server, struct str identity, int fd, struct str header, struct str value);
+void random_hex(char out[33]);
+
+/* ---- Parking ---- */
+
+/* NULL with ERR_BUSY past the limits; NULL with ERR_NONE when the connection has ended meanwhile: there is
+ * nobody to answer. */
+struct parked *parked_new(struct job *job, enum parked_kind kind, struct err *err);
+void parked_free(struct parked *parked);
+/* Answers the request with an error and forgets it. */
+void parked_fail(struct parked *parked, enum err_code code, const char *message);
+/* Deadlines that have come. */
+void parked_timer(struct server *server, int64_t now);
+
+/* ---- Handlers: each answers the job or fails. ---- */
+typedef bool handler(struct job *job, struct err *err);
+#define OP(name, kind, fields, value, help) handler handle_##name;
+#include "ops.def"
+void request_execute(struct server *server, const struct frames *frames);
+
+/* The connection of a watch, or of whoever has an unacknowledged event, has ended. */
+void watch_end(struct parked *parked);
+/* The service has lost its connection: who waits for it is told. */
+void service_end(struct server *server, struct service *service);
+/* The parked serve or call leaves its service. */
+void service_unpark(struct parked *parked);
+/* The write is to a free namespace, or has the token of its owner. */
+bool claim_check(const struct job *job, struct err *err);
+void claims_end(struct server *server, struct peer *peer);
+
+#endif

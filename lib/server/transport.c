@@ -1,0 +1,393 @@
+/* The only file that uses libzmq: a ROUTER socket that never blocks and a monitor that tells which
+ * connections end. */
+#include "server_priv.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define HANDSHAKE_MS    3000
+#define HIGH_WATER      16 /* messages a peer, in each direction */
+#define SPARE_FDS       32 /* descriptors that are never given to connections */
+#define MONITOR_ADDRESS "inproc://monitor"
+
+struct transport {
+    void *context, *router, *monitor;
+    zmq_msg_t identity, header, value; /* the request that was received last */
+    uint8_t *alive;                    /* by descriptor: of a connection that has not ended */
+    size_t alive_size;
+    char *socket_file; /* removed at the end; NULL: not ours */
+};
+
+/* ---- Accepting ---- */
+
+/* Whether the peer of a Unix socket may be let in: our own user or root. */
+static bool peer_allowed(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return true; /* tcp */
+    struct sockaddr_un name;
+    socklen_t name_size = sizeof name;
+    if (getsockname(fd, (struct sockaddr *)&name, &name_size) != 0 || name.sun_family != AF_UNIX)
+        return true;
+    return peer.uid == geteuid() || peer.uid == 0;
+}
+
+/* Stands before libc's for libzmq, which aborts its process when accepting fails with EMFILE (4.3.4, ipc).
+ * Above the limit, and for strangers, the connection is closed on arrival; ECONNABORTED is what libzmq
+ * expects of a peer that went away. */
+int accept4(int listener, __SOCKADDR_ARG address, socklen_t *restrict size, int flags)
+{
+    int fd = (int)syscall(SYS_accept4, listener, address.__sockaddr__, size, flags);
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            errno = ECONNABORTED;
+        return -1;
+    }
+    struct rlimit limit;
+    bool full = getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd + SPARE_FDS >= limit.rlim_cur;
+    if (full || !peer_allowed(fd)) {
+        close(fd);
+        errno = ECONNABORTED;
+        return -1;
+    }
+    return fd;
+}
+
+static void raise_fd_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max > 1 << 20 ? 1 << 20 : limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* ---- Binding ---- */
+
+static bool option_int(struct transport *transport, int option, int value, struct err *err)
+{
+    if (zmq_setsockopt(transport->router, option, &value, sizeof value) == 0)
+        return true;
+    return err_set(err, ERR_INTERNAL, "cannot set option %d of the socket: %s", option,
+                   zmq_strerror(zmq_errno()));
+}
+
+static bool options_set(struct transport *transport, struct err *err)
+{
+    int64_t frame_max = WIRE_FRAME_MAX;
+    if (zmq_setsockopt(transport->router, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) != 0)
+        return err_set(err, ERR_INTERNAL, "cannot bound messages: %s", zmq_strerror(zmq_errno()));
+    return option_int(transport, ZMQ_ROUTER_MANDATORY, 1, err) && option_int(transport, ZMQ_LINGER, 0, err) &&
+           option_int(transport, ZMQ_SNDHWM, HIGH_WATER, err) &&
+           option_int(transport, ZMQ_RCVHWM, HIGH_WATER, err) &&
+           option_int(transport, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS, err) &&
+           option_int(transport, ZMQ_BACKLOG, 4096, err) &&
+           option_int(transport, ZMQ_TCP_KEEPALIVE, 1, err) &&
+           option_int(transport, ZMQ_TCP_KEEPALIVE_IDLE, 30, err) &&
+           option_int(transport, ZMQ_TCP_KEEPALIVE_INTVL, 10, err) &&
+           option_int(transport, ZMQ_TCP_KEEPALIVE_CNT, 3, err);
+}
+
+static bool monitor_open(struct transport *transport, struct err *err)
+{
+    int none = 0;
+    if (zmq_socket_monitor(transport->router, MONITOR_ADDRESS, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) !=
+        0)
+        return err_set(err, ERR_INTERNAL, "cannot watch connections: %s", zmq_strerror(zmq_errno()));
+    transport->monitor = zmq_socket(transport->context, ZMQ_PAIR);
+    if (!transport->monitor || zmq_setsockopt(transport->monitor, ZMQ_RCVHWM, &none, sizeof none) != 0 ||
+        zmq_setsockopt(transport->monitor, ZMQ_LINGER, &none, sizeof none) != 0 ||
+        zmq_connect(transport->monitor, MONITOR_ADDRESS) != 0)
+        return err_set(err, ERR_INTERNAL, "cannot watch connections: %s", zmq_strerror(zmq_errno()));
+    return true;
+}
+
+static bool is_loopback(const struct address *address)
+{
+    struct in_addr v4;
+    return strcmp(address->host, "localhost") == 0 || strcmp(address->host, "::1") == 0 ||
+           (inet_pton(AF_INET, address->host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
+
+/* Somebody answers at the address of a socket. */
+static bool is_served(const struct sockaddr_un *name, socklen_t size)
+{
+    AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd >= 0 && (connect(fd, (const struct sockaddr *)name, size) == 0 || errno == EAGAIN);
+}
+
+/* A stale socket is taken away; a live one and anything else is left alone. */
+static bool path_clear(const struct sockaddr_un *name, socklen_t size, struct err *err)
+{
+    struct stat info;
+    if (lstat(name->sun_path, &info) != 0)
+        return true;
+    if (!S_ISSOCK(info.st_mode))
+        return err_set(err, ERR_DENIED, "'%s' is there and is no socket; choose another address",
+                       name->sun_path);
+    if (is_served(name, size))
+        return err_set(err, ERR_CONFLICT, "a server is running at 'ipc://%s' already", name->sun_path);
+    return unlink(name->sun_path) == 0 ||
+           err_errno(err, errno, "cannot remove the stale socket '%s'", name->sun_path);
+}
+
+/* Binds a Unix socket itself, so that its mode is right from the first moment and nothing is taken over. -1
+ * on failure. */
+static int unix_listen(struct transport *transport, const struct address *address, struct err *err)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    bool abstract = address->kind == ADDRESS_ABSTRACT;
+    size_t len = strlen(address->path);
+    memcpy(name.sun_path + abstract, address->path, len);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+    if (!abstract && !path_clear(&name, size, err))
+        return -1;
+    AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t mask = umask(0177);
+    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&name, size) == 0 && listen(fd, 4096) == 0;
+    int number = errno;
+    umask(mask);
+    if (!bound) {
+        err_errno(err, number, "cannot listen at 'ipc://%s%s'", abstract ? "@" : "", address->path);
+        if (number == EADDRINUSE)
+            err->code = ERR_CONFLICT;
+        return -1;
+    }
+    if (!abstract)
+        transport->socket_file = mem_text(address->path);
+    int listening = fd;
+    fd = -1;
+    return listening;
+}
+
+static bool router_bind(struct transport *transport, const struct server_options *options, struct buf *text,
+                        struct err *err)
+{
+    struct address address;
+    if (!address_parse(options->address, &address, err))
+        return false;
+    if (address.kind == ADDRESS_TCP && !is_loopback(&address) && !options->insecure)
+        return err_set(err, ERR_DENIED,
+                       "'%s' can be reached from other machines and there is no secret key; use a loopback "
+                       "address, or --insecure if you trust the network",
+                       options->address);
+    AUTO_FD int fd = options->listen_fd;
+    if (fd < 0 && address.kind != ADDRESS_TCP && (fd = unix_listen(transport, &address, err)) < 0)
+        return false;
+    if (fd >= 0 && (!fd_set_cloexec(fd, true) || !option_int(transport, ZMQ_USE_FD, fd, err)))
+        return false;
+    if (zmq_bind(transport->router, options->address) != 0)
+        return err_set(err, zmq_errno() == EADDRINUSE ? ERR_CONFLICT : ERR_INTERNAL,
+                       "cannot listen at '%s': %s", options->address, zmq_strerror(zmq_errno()));
+    fd = -1; /* libzmq's now */
+    char last[512];
+    size_t size = sizeof last;
+    bool known = address.kind == ADDRESS_TCP &&
+                 zmq_getsockopt(transport->router, ZMQ_LAST_ENDPOINT, last, &size) == 0 && size > 1;
+    buf_add_text(text, known ? last : options->address);
+    return true;
+}
+
+struct transport *transport_bind(const struct server_options *options, struct buf *address, struct err *err)
+{
+    raise_fd_limit();
+    struct transport *transport = mem_new(sizeof *transport);
+    zmq_msg_init(&transport->identity);
+    zmq_msg_init(&transport->header);
+    zmq_msg_init(&transport->value);
+    transport->context = zmq_ctx_new();
+    if (transport->context)
+        zmq_ctx_set(transport->context, ZMQ_MAX_SOCKETS, 16);
+    transport->router = transport->context ? zmq_socket(transport->context, ZMQ_ROUTER) : NULL;
+    if (!transport->router)
+        err_set(err, ERR_INTERNAL, "cannot make a socket: %s", zmq_strerror(zmq_errno()));
+    else if (options_set(transport, err) && monitor_open(transport, err) &&
+             router_bind(transport, options, address, err))
+        return transport;
+    transport_close(transport);
+    return NULL;
+}
+
+void transport_close(struct transport *transport)
+{
+    zmq_msg_close(&transport->identity);
+    zmq_msg_close(&transport->header);
+    zmq_msg_close(&transport->value);
+    if (transport->socket_file)
+        unlink(transport->socket_file);
+    if (transport->router) {
+        zmq_socket_monitor(transport->router, NULL, 0);
+        zmq_close(transport->router);
+    }
+    if (transport->monitor)
+        zmq_close(transport->monitor);
+    if (transport->context)
+        zmq_ctx_term(transport->context);
+    free(transport->socket_file);
+    free(transport->alive);
+    free(transport);
+}
+
+/* ---- Messages ---- */
+
+static struct str message_bytes(zmq_msg_t *message)
+{
+    return (struct str){zmq_msg_data(message), zmq_msg_size(message)};
+}
+
+static bool part_receive(struct transport *transport, zmq_msg_t *part)
+{
+    int result;
+    do
+        result = zmq_msg_recv(part, transport->router, ZMQ_DONTWAIT);
+    while (result < 0 && zmq_errno() == EINTR);
+    return result >= 0;
+}
+
+/* Reads what is left of a message. */
+static void rest_skip(struct transport *transport, bool more)
+{
+    while (more) {
+        zmq_msg_t part;
+        zmq_msg_init(&part);
+        more = part_receive(transport, &part) && zmq_msg_more(&part);
+        zmq_msg_close(&part);
+    }
+}
+
+bool transport_receive(struct transport *transport, struct frames *frames)
+{
+    for (;;) {
+        if (!part_receive(transport, &transport->identity))
+            return false;
+        bool more = zmq_msg_more(&transport->identity) && part_receive(transport, &transport->header);
+        /* The empty delimiter, then the header. What has another form is not ours to answer. */
+        if (!more || zmq_msg_size(&transport->header) != 0 || !zmq_msg_more(&transport->header)) {
+            rest_skip(transport, more && zmq_msg_more(&transport->header));
+            continue;
+        }
+        if (!part_receive(transport, &transport->header))
+            return false;
+        *frames = (struct frames){.identity = message_bytes(&transport->identity),
+                                  .header = message_bytes(&transport->header),
+                                  .fd = zmq_msg_get(&transport->header, ZMQ_SRCFD)};
+        more = zmq_msg_more(&transport->header);
+        if (more && part_receive(transport, &transport->value)) {
+            frames->value = message_bytes(&transport->value);
+            frames->excess = zmq_msg_more(&transport->value);
+            rest_skip(transport, frames->excess);
+        }
+        return true;
+    }
+}
+
+/* ROUTER decides with the first frame whether the message goes: the others follow without fail. */
+static enum send_result part_send(struct transport *transport, struct str part, int flags)
+{
+    for (;;) {
+        if (zmq_send(transport->router, part.data, part.len, ZMQ_DONTWAIT | flags) >= 0)
+            return SEND_DONE;
+        if (zmq_errno() == EAGAIN)
+            return SEND_STALLED;
+        if (zmq_errno() != EINTR)
+            return SEND_GONE;
+    }
+}
+
+enum send_result transport_send(struct transport *transport, struct str identity, struct str header,
+                                struct str value)
+{
+    enum send_result result = part_send(transport, identity, ZMQ_SNDMORE);
+    if (result != SEND_DONE)
+        return result;
+    part_send(transport, STR(""), header.data ? ZMQ_SNDMORE : 0);
+    if (header.data)
+        part_send(transport, header, value.data ? ZMQ_SNDMORE : 0);
+    if (header.data && value.data)
+        part_send(transport, value, 0);
+    return SEND_DONE;
+}
+
+/* ---- Connections ---- */
+
+static void alive_set(struct transport *transport, int fd, bool alive)
+{
+    if (fd < 0)
+        return;
+    if ((size_t)fd >= transport->alive_size) {
+        size_t size = transport->alive_size ? transport->alive_size : 256;
+        while (size <= (size_t)fd)
+            size *= 2;
+        transport->alive = mem_resize(transport->alive, size, 1);
+        memset(transport->alive + transport->alive_size, 0, size - transport->alive_size);
+        transport->alive_size = size;
+    }
+    transport->alive[fd] = alive;
+}
+
+/* Takes one event: its number, and the descriptor in fd. 0: there is none. */
+static int monitor_next(struct transport *transport, int *fd)
+{
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    int event = 0;
+    if (zmq_msg_recv(&part, transport->monitor, ZMQ_DONTWAIT) >= 0) {
+        const unsigned char *data = zmq_msg_data(&part);
+        uint16_t number = 0;
+        uint32_t value = 0;
+        if (zmq_msg_size(&part) >= 6) {
+            memcpy(&number, data, 2);
+            memcpy(&value, data + 2, 4);
+        }
+        event = number;
+        *fd = (int)value;
+        if (zmq_msg_more(&part)) /* the endpoint */
+            zmq_msg_recv(&part, transport->monitor, 0);
+        alive_set(transport, *fd, event == ZMQ_EVENT_ACCEPTED);
+    }
+    zmq_msg_close(&part);
+    return event;
+}
+
+bool transport_gone(struct transport *transport, int *fd)
+{
+    for (int event; (event = monitor_next(transport, fd)) != 0;)
+        if (event == ZMQ_EVENT_DISCONNECTED)
+            return true;
+    return false;
+}
+
+bool transport_alive(struct transport *transport, int fd)
+{
+    return fd >= 0 && (size_t)fd < transport->alive_size && transport->alive[fd];
+}
+
+void transport_disconnect(int fd)
+{
+    shutdown(fd, SHUT_RDWR);
+}
+
+bool transport_poll(struct transport *transport, int stop_fd, int64_t timeout_ms, struct err *err)
+{
+    zmq_pollitem_t items[] = {
+        {.socket = transport->router, .events = ZMQ_POLLIN},
+        {.socket = transport->monitor, .events = ZMQ_POLLIN},
+        {.fd = stop_fd, .events = ZMQ_POLLIN},
+    };
+    if (zmq_poll(items, LENGTH_OF(items), timeout_ms) < 0 && zmq_errno() != EINTR)
+        return err_set(err, ERR_INTERNAL, "waiting for requests failed: %s", zmq_strerror(zmq_errno()));
+    return !(items[2].revents & ZMQ_POLLIN);
+}
