@@ -41,7 +41,8 @@ enum err_code {
 };
 
 /* An error object is the last parameter of whatever can fail; a function that fails fills it and
- * returns false or NULL. The message is one plain sentence part: lower case, no full stop. */
+ * returns false or NULL. The message is one plain sentence part: lower case, no full stop. It is valid UTF-8
+ * whatever it quotes ('?' stands for a byte that is not). */
 struct err {
     enum err_code code;
     char message[1000];
@@ -118,7 +119,7 @@ const char *str_nearest(struct str name, const char *const *candidates, size_t c
 
 /* Whole text is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool utf8_valid(struct str s);
-/* Decodes the character at *pos of valid UTF-8 and moves *pos behind it. */
+/* Decodes the character at *pos and moves *pos behind it; a byte that begins none stands for itself. */
 uint32_t utf8_next(struct str s, size_t *pos);
 /* Writes up to 4 bytes, returns how many. */
 size_t utf8_encode(uint32_t code, char out[4]);
@@ -222,7 +223,7 @@ bool fd_write_all(int fd, const void *data, size_t len);
 /* Reads to the end into buf; ERR_TOO_LARGE past limit bytes. */
 bool fd_read_all(int fd, size_t limit, struct buf *buf, struct err *err);
 bool file_read(const char *path, size_t limit, struct buf *buf, struct err *err);
-/* mkdir -p with mode for what is made. */
+/* mkdir -p with mode (less the umask) for what is made. */
 bool dir_make(const char *path, mode_t mode, struct err *err);
 
 /* ---- Cleanup attributes ------------------------------------------------------------------------ */

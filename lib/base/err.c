@@ -1,8 +1,6 @@
 /* Error objects: a code from one table and a message that gains context on its way out. */
 #include "base.h"
 
-#include <errno.h>
-
 static const struct {
     const char *name;
     int status;
@@ -11,6 +9,18 @@ static const struct {
     ERR_CODES(X)
 #undef X
 };
+
+/* Messages travel as JSON, but may quote any bytes, and may be cut within a character. */
+static void message_clean(char *message)
+{
+    struct str s = str_of(message);
+    for (size_t pos = 0; pos < s.len;) {
+        size_t start = pos;
+        utf8_next(s, &pos);
+        if (!utf8_valid((struct str){s.data + start, pos - start}))
+            message[start] = '?';
+    }
+}
 
 bool err_set(struct err *err, enum err_code code, const char *format, ...)
 {
@@ -21,6 +31,7 @@ bool err_set(struct err *err, enum err_code code, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
+    message_clean(err->message);
     return false;
 }
 
@@ -35,6 +46,7 @@ bool err_errno(struct err *err, int number, const char *format, ...)
     va_end(args);
     size_t len = strlen(err->message);
     snprintf(err->message + len, sizeof err->message - len, ": %s", strerror(number));
+    message_clean(err->message);
     return false;
 }
 
@@ -50,6 +62,7 @@ bool err_wrap(struct err *err, const char *format, ...)
     va_end(args);
     size_t len = strlen(err->message);
     snprintf(err->message + len, sizeof err->message - len, ": %s", inner);
+    message_clean(err->message);
     return false;
 }
 
