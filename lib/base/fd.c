@@ -79,18 +79,24 @@ bool file_read(const char *path, size_t limit, struct buf *buf, struct err *err)
     return true;
 }
 
+static bool is_dir(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 bool dir_make(const char *path, mode_t mode, struct err *err)
 {
     AUTO_FREE char *copy = mem_text(path);
-    for (char *slash = copy + 1;; slash++) {
-        if (*slash != '/' && *slash != '\0')
-            continue;
-        char saved = *slash;
-        *slash = '\0';
-        if (mkdir(copy, mode) != 0 && errno != EEXIST)
+    char *end = copy;
+    do {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        char saved = *end;
+        *end = '\0';
+        if (mkdir(copy, mode) != 0 && !(errno == EEXIST && is_dir(copy)))
             return err_errno(err, errno, "cannot make the folder '%s'", copy);
-        *slash = saved;
-        if (saved == '\0')
-            return true;
-    }
+        *end = saved;
+    } while (*end != '\0');
+    return true;
 }
