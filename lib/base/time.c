@@ -119,7 +119,7 @@ void duration_print(struct buf *buf, int64_t ms)
     if (ms < 1000)
         buf_add_format(buf, "%dms", (int)ms);
     else if (ms < 60 * 1000)
-        buf_add_format(buf, "%.1fs", (double)ms / 1000);
+        buf_add_format(buf, "%d.%ds", (int)(ms / 1000), (int)(ms / 100 % 10));
     else if (ms < 3600 * 1000)
         buf_add_format(buf, "%dm%02ds", (int)(ms / 60000), (int)(ms / 1000 % 60));
     else
