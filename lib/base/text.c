@@ -6,12 +6,12 @@
 
 bool str_starts_with(struct str s, struct str prefix)
 {
-    return s.len >= prefix.len && memcmp(s.data, prefix.data, prefix.len) == 0;
+    return s.len >= prefix.len && str_equal((struct str){s.data, prefix.len}, prefix);
 }
 
 bool str_ends_with(struct str s, struct str suffix)
 {
-    return s.len >= suffix.len && memcmp(s.data + s.len - suffix.len, suffix.data, suffix.len) == 0;
+    return s.len >= suffix.len && str_equal((struct str){s.data + (s.len - suffix.len), suffix.len}, suffix);
 }
 
 int str_compare(struct str a, struct str b)
