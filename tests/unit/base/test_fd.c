@@ -1,0 +1,166 @@
+/* Descriptors, files and folders, in a folder of their own under /tmp. */
+#include "../unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int folder_setup(void **state)
+{
+    char *folder = mem_text("/tmp/zproc-test-XXXXXX");
+    *state = folder;
+    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int folder_teardown(void **state)
+{
+    const char *const files[] = {"file", "d/e/f", "d/e", "d"};
+    for (size_t i = 0; i < LENGTH_OF(files); i++)
+        remove(files[i]);
+    int failed = rmdir(*state);
+    free(*state);
+    return failed;
+}
+
+static void file_write(const char *path, const void *data, size_t len)
+{
+    AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_true(fd_write_all(fd, data, len));
+}
+
+static void test_close(void **state)
+{
+    (void)state;
+    int fd = dup(0);
+    assert_true(fd >= 0);
+    int number = fd;
+    errno = EAGAIN;
+    fd_close(&fd);
+    assert_int_equal(fd, -1);
+    assert_int_equal(fcntl(number, F_GETFD), -1);
+    errno = EAGAIN;
+    fd_close(&fd);
+    fd = 1 << 20;
+    fd_close(&fd);
+    assert_int_equal(errno, EAGAIN);
+}
+
+static void test_flags(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, 0), 0);
+    AUTO_FD int reader = ends[0];
+    AUTO_FD int writer = ends[1];
+    assert_true(fd_set_nonblocking(reader, true));
+    char byte;
+    assert_int_equal(read(reader, &byte, 1), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_true(fd_set_nonblocking(reader, false));
+    assert_int_equal(fcntl(reader, F_GETFL) & O_NONBLOCK, 0);
+    assert_true(fd_set_cloexec(writer, true));
+    assert_int_equal(fcntl(writer, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    assert_true(fd_set_cloexec(writer, false));
+    assert_int_equal(fcntl(writer, F_GETFD) & FD_CLOEXEC, 0);
+    assert_false(fd_set_cloexec(-1, true));
+    assert_false(fd_set_nonblocking(-1, true));
+}
+
+static void test_write_all_reports_errno(void **state)
+{
+    (void)state;
+    AUTO_FD int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_false(fd_write_all(fd, "x", 1));
+    assert_int_equal(errno, ENOSPC);
+    assert_true(fd_write_all(fd, "", 0));
+}
+
+static void test_read_file(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char data[100000];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (char)(i * 31);
+    file_write("file", data, sizeof data);
+    AUTO_BUF struct buf buf = {0};
+    assert_true(file_read("file", sizeof data, &buf, &err));
+    assert_int_equal(buf.len, sizeof data);
+    assert_memory_equal(buf.data, data, sizeof data);
+    buf_clear(&buf);
+    assert_false(file_read("file", sizeof data - 1, &buf, &err));
+    assert_int_equal(err.code, ERR_TOO_LARGE);
+    assert_message(&err, "'file'");
+}
+
+static void test_read_empty_file(void **state)
+{
+    (void)state;
+    file_write("file", "", 0);
+    AUTO_BUF struct buf buf = {0};
+    assert_true(file_read("file", 0, &buf, NULL));
+    assert_str(buf_str(&buf), "");
+}
+
+static void test_read_failures(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    AUTO_BUF struct buf buf = {0};
+    assert_false(file_read("missing", 10, &buf, &err));
+    assert_message(&err, "cannot open 'missing': No such file");
+    assert_false(file_read(".", 10, &buf, &err));
+    assert_message(&err, "Is a directory");
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static void test_make_folders(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    assert_true(dir_make("d", 0700, &err));
+    assert_true(dir_make("d//e/f/", 0750, &err));
+    assert_true(is_folder("d/e/f"));
+    assert_true(dir_make("d/e/f", 0700, &err));
+    assert_true(dir_make("/", 0700, &err));
+    assert_true(dir_make(".", 0700, &err));
+    AUTO_FREE char *absolute = mem_format("%s/d/e", (char *)*state);
+    assert_true(dir_make(absolute, 0700, &err));
+}
+
+static void test_folders_that_cannot_be_made(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    file_write("file", "", 0);
+    assert_false(dir_make("", 0700, &err));
+    assert_false(dir_make("file", 0700, &err));
+    assert_message(&err, "cannot make the folder 'file'");
+    assert_false(dir_make("file/below", 0700, &err));
+    assert_false(dir_make("/proc/nothing/here", 0700, &err));
+    assert_message(&err, "'/proc/nothing'");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_close),
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_write_all_reports_errno),
+        cmocka_unit_test(test_read_file),
+        cmocka_unit_test(test_read_empty_file),
+        cmocka_unit_test(test_read_failures),
+        cmocka_unit_test(test_make_folders),
+        cmocka_unit_test(test_folders_that_cannot_be_made),
+    };
+    return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
+}
