@@ -20,7 +20,7 @@ void list_insert(struct value *value, size_t index, struct value *item)
     memmove(list->items + index + 1, list->items + index, (base->count - index) * sizeof *list->items);
     list->items[index] = item;
     base->count++;
-    container_gain(base, value_size(item), item);
+    container_gain(base, item);
 }
 
 void list_push(struct value *list, struct value *item)
@@ -31,16 +31,16 @@ void list_push(struct value *list, struct value *item)
 void list_set(struct value *list, size_t index, struct value *item)
 {
     struct value **place = &as_list(list)->items[index];
-    container_lose(as_container(list), value_size(*place));
+    container_lose(as_container(list), *place);
     value_unref(*place);
     *place = item;
-    container_gain(as_container(list), value_size(item), item);
+    container_gain(as_container(list), item);
 }
 
 void list_remove(struct value *value, size_t index)
 {
     struct list *list = as_list(value);
-    container_lose(&list->base, value_size(list->items[index]));
+    container_lose(&list->base, list->items[index]);
     value_unref(list->items[index]);
     list->base.count--;
     memmove(list->items + index, list->items + index + 1, (list->base.count - index) * sizeof *list->items);

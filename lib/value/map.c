@@ -119,10 +119,10 @@ static size_t entry_find(const struct map *map, struct str key, uint32_t *hash)
 
 static void entry_replace(struct map *map, struct map_entry *entry, struct value *item)
 {
-    container_lose(&map->base, value_size(entry->item));
+    container_lose(&map->base, entry->item);
     value_unref(entry->item);
     entry->item = item;
-    container_gain(&map->base, value_size(item), item);
+    container_gain(&map->base, item);
 }
 
 static void entry_add(struct map *map, struct map_entry entry, uint32_t hash)
@@ -134,8 +134,8 @@ static void entry_add(struct map *map, struct map_entry entry, uint32_t hash)
     }
     map->entries[base->count++] = entry;
     index_add_last(map, hash);
-    container_gain(base, value_size(entry.key), entry.key);
-    container_gain(base, value_size(entry.item), entry.item);
+    container_gain(base, entry.key);
+    container_gain(base, entry.item);
 }
 
 void map_put(struct value *value, struct value *key, struct value *item)
@@ -173,8 +173,8 @@ bool map_remove(struct value *value, struct str key)
     index_remove(map, key, at);
     map->base.count--;
     memmove(map->entries + at, map->entries + at + 1, (map->base.count - at) * sizeof *map->entries);
-    container_lose(&map->base, value_size(gone.key));
-    container_lose(&map->base, value_size(gone.item));
+    container_lose(&map->base, gone.key);
+    container_lose(&map->base, gone.item);
     value_unref(gone.key);
     value_unref(gone.item);
     return true;

@@ -1,7 +1,6 @@
 /* JSON text (RFC 8259) to values. Recursive descent, bounded by VALUE_DEPTH_MAX. */
 #include "value_priv.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 

@@ -121,18 +121,18 @@ static size_t size_add(size_t a, size_t b)
     return a > SIZE_MAX - b ? SIZE_MAX : a + b;
 }
 
-void container_gain(struct container *c, size_t size, const struct value *item)
+void container_gain(struct container *c, const struct value *item)
 {
-    c->content = size_add(c->content, size);
+    c->content = size_add(c->content, value_size(item));
     size_t depth = (size_t)item->depth + 1;
     if (depth > c->head.depth)
         c->head.depth = depth < UINT16_MAX ? (uint16_t)depth : UINT16_MAX;
 }
 
-void container_lose(struct container *c, size_t size)
+void container_lose(struct container *c, const struct value *item)
 {
     if (c->content != SIZE_MAX)
-        c->content -= size;
+        c->content -= value_size(item);
 }
 
 size_t container_grown(const struct container *c)
@@ -159,11 +159,10 @@ void container_measure(struct value *value)
     value->depth = 1;
     for (size_t i = 0; i < c->count; i++) {
         if (value->type == VALUE_LIST) {
-            struct value *item = as_list(value)->items[i];
-            container_gain(c, value_size(item), item);
+            container_gain(c, as_list(value)->items[i]);
         } else {
-            struct map_entry *entry = &as_map(value)->entries[i];
-            container_gain(c, size_add(value_size(entry->key), value_size(entry->item)), entry->item);
+            container_gain(c, as_map(value)->entries[i].key);
+            container_gain(c, as_map(value)->entries[i].item);
         }
     }
 }

@@ -49,8 +49,8 @@ struct value *value_copy(const struct value *value);
 
 /* ---- Reading: of a value of another type these give false, 0, an empty string or NULL ---- */
 enum value_type value_type(const struct value *value);
-const char *
-value_type_name(const struct value *value); /* "null", "bool", "int", "double", "string", "list", "map" */
+/* "null", "bool", "int", "double", "string", "list", "map" */
+const char *value_type_name(const struct value *value);
 bool value_as_bool(const struct value *value);
 int64_t value_as_int(const struct value *value);
 double value_as_double(const struct value *value);  /* of an int too */

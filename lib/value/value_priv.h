@@ -110,9 +110,9 @@ static inline bool value_drop(struct value *value)
     return value->refs != REFS_IMMORTAL && --value->refs == 0;
 }
 
-/* Keep content and depth right when size bytes and an item come in or go out. */
-void container_gain(struct container *c, size_t size, const struct value *item);
-void container_lose(struct container *c, size_t size);
+/* Keep content and depth right when an item or a key comes in, and content when one goes out. */
+void container_gain(struct container *c, const struct value *item);
+void container_lose(struct container *c, const struct value *item);
 /* Room for one more: the capacity to grow to. */
 size_t container_grown(const struct container *c);
 /* Gives unused room back; parsers call it when a list or a map is complete. */
