@@ -136,7 +136,7 @@ static struct value *place_change(const struct value *parent, const struct place
         list_set(copy, place->index, item);
     /* What went may have been the deepest. */
     size_t went = place->child ? place->child->depth : 0, came = item ? item->depth : 0;
-    if (went > came && went + 1 == copy->depth)
+    if (went > came && went + 1 >= copy->depth)
         container_measure(copy);
     return copy;
 }
