@@ -58,7 +58,7 @@ static struct value *random_value(uint64_t *random, int depth)
 static void test_round_trip(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 2000; seed++) {
+    for (uint64_t seed = 1; seed <= 400; seed++) {
         uint64_t random = seed;
         AUTO_VALUE struct value *value = random_value(&random, 5);
         AUTO_BUF struct buf text = {0}, again = {0};
@@ -78,7 +78,7 @@ static void test_round_trip(void **state)
 static void test_damaged_text(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 1000; seed++) {
+    for (uint64_t seed = 1; seed <= 400; seed++) {
         uint64_t random = seed;
         AUTO_VALUE struct value *value = random_value(&random, 4);
         AUTO_BUF struct buf text = {0}, again = {0};
@@ -123,7 +123,7 @@ static const struct value *random_place(uint64_t *random, const struct value *ro
 static void test_pointers(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 2000; seed++) {
+    for (uint64_t seed = 1; seed <= 400; seed++) {
         uint64_t random = seed;
         AUTO_BUF struct buf pointer = {0}, before = {0}, after = {0};
         AUTO_VALUE struct value *root = random_value(&random, 5);
