@@ -73,6 +73,10 @@ struct template;
 struct template *template_parse(struct str text, size_t *at, struct err *err);
 void template_free(struct template *t);
 bool template_is_plain(const struct template *t); /* no ${{ }} in it */
+/* The expressions in it, to check what they read before there are values; *at is the byte offset in the text
+ * at which expr_text begins. Borrowed. */
+size_t template_expr_count(const struct template *t);
+const struct expr *template_expr(const struct template *t, size_t index, size_t *at);
 /* Strings go in as they are, other values as JSON. Undefined names are errors but for env.X, which is "". */
 bool template_expand(const struct template *t, const struct expr_scope *scope, struct buf *out,
                      struct err *err);

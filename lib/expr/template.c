@@ -99,6 +99,18 @@ bool template_is_plain(const struct template *t)
     return t->count == 1;
 }
 
+size_t template_expr_count(const struct template *t)
+{
+    return t->count - 1;
+}
+
+const struct expr *template_expr(const struct template *t, size_t index, size_t *at)
+{
+    const struct piece *piece = &t->pieces[index];
+    *at = (size_t)(piece->text.data - t->text) + piece->text.len + 3;
+    return piece->expr;
+}
+
 bool template_expand(const struct template *t, const struct expr_scope *scope, struct buf *out,
                      struct err *err)
 {

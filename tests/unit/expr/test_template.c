@@ -104,6 +104,19 @@ static void test_plain(void **state)
     template_free(other);
 }
 
+static void test_expressions(void **state)
+{
+    (void)state;
+    size_t at;
+    struct template *t = template_parse(STR("a ${{ vars.x }}-${{env.y}}"), &at, NULL);
+    assert_int_equal(template_expr_count(t), 2);
+    assert_true(str_is(expr_text(template_expr(t, 0, &at)), " vars.x "));
+    assert_int_equal(at, 5);
+    assert_true(str_is(expr_text(template_expr(t, 1, &at)), "env.y"));
+    assert_int_equal(at, 19);
+    template_free(t);
+}
+
 #define test(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -112,6 +125,7 @@ int main(void)
         test(test_text),          test(test_end_of_expression),
         test(test_syntax_errors), test(test_names),
         test(test_quote),         test(test_plain),
+        test(test_expressions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
