@@ -1,6 +1,6 @@
 /* Processes and the event loop of the supervisor: spawn, reap, output to the last byte, tree kill, probes.
- * libuv is included in loop.c only; waitpid is called in one place (child.c); what is Linux's alone
- * (subreaper, pidfd, /proc, PDEATHSIG) stands in tree.c and spawn.c. One thread. */
+ * libuv is included in loop.c only; waitpid is called in one place (tree_reap in tree.c); what is Linux's
+ * alone (subreaper, pidfd, /proc, PDEATHSIG) stands in tree.c and spawn.c. One thread. */
 #ifndef ZPROC_PROC_H
 #define ZPROC_PROC_H
 
@@ -10,25 +10,28 @@
 
 struct loop;
 struct loop *loop_new(struct err *err);
+/* Last of all: frees the timers and watchers that are left too. */
 void loop_free(struct loop *loop);
 /* Runs until loop_stop; makes no wake-ups while nothing happens. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
 struct timer;
-/* A timer that is not set. */
+/* A timer that is not set. It fires once a setting, never early, and may be freed from within fire. */
 struct timer *timer_new(struct loop *loop, void (*fire)(void *ctx), void *ctx);
 void timer_set(struct timer *timer, int64_t at_ms); /* monotonic; replaces an earlier setting; <0: unset */
 void timer_free(struct timer *timer);
 
 struct watcher;
-/* Calls ready whenever the descriptor (borrowed) has one of events (POLLIN, POLLOUT). */
+/* Calls ready whenever the descriptor (borrowed, made non-blocking) has one of events (POLLIN, POLLOUT); a
+ * hang-up or an error counts as all of them: the next read or write tells. May be freed from within ready.
+ * NULL only for a descriptor that cannot be watched (a plain file). */
 struct watcher *watcher_new(struct loop *loop, int fd, short events, void (*ready)(void *ctx, short events),
                             void *ctx);
 void watcher_set(struct watcher *watcher, short events); /* 0: none for now */
 void watcher_free(struct watcher *watcher);
 
-/* Calls caught(ctx, number) in the loop, not in the handler. */
+/* Calls caught(ctx, number) in the loop, not in the handler, until loop_free. Unblocks the signal. */
 bool loop_signal(struct loop *loop, int number, void (*caught)(void *ctx, int number), void *ctx,
                  struct err *err);
 
@@ -38,6 +41,7 @@ bool loop_signal(struct loop *loop, int number, void (*caught)(void *ctx, int nu
  * first child. */
 struct children;
 struct children *children_new(struct loop *loop, struct err *err);
+/* After the loop has run for the last time. Children that are left go on without callbacks. */
 void children_free(struct children *children);
 
 struct child;
@@ -48,8 +52,10 @@ struct child_spec {
     const char *dir;   /* NULL: stay */
     enum child_stdin input;
     const char *input_file;
-    bool inherit_output;  /* descriptors 1 and 2 are ours; no output callbacks */
-    bool die_with_parent; /* PDEATHSIG KILL */
+    bool inherit_output;     /* descriptors 1 and 2 are ours; no output callbacks */
+    bool die_with_parent;    /* PDEATHSIG KILL */
+    bool keep_orphans;       /* what it leaves behind when it ends by itself is let alone */
+    int64_t orphan_grace_ms; /* else that has so long from SIGTERM to SIGKILL; 0: 500 ms */
     const int *keep; /* further descriptors to inherit (count), at their numbers; for the server's listening
                         socket */
     size_t keep_count;
@@ -63,14 +69,15 @@ struct child_end {
     const char *left;   /* names what could not be ended ("pid 4711 (sleep)"), NULL when nothing is left */
 };
 struct child_callbacks {
-    /* Bytes as they come; stream 1 or 2. */
+    /* Bytes as they come, 64 KiB at most; stream 1 or 2. NULL: descriptors 1 and 2 are /dev/null. */
     void (*output)(void *ctx, struct child *child, int stream, struct str bytes);
     /* Reaped, output drained to the last byte (a grandchild that holds the pipe gets 500 ms), and, after
-     * child_kill or with `cleanup`, nothing of its tree is left. Last callback; the child is freed after it.
-     */
+     * child_kill or without keep_orphans, nothing of its tree is left. Last callback; the child is freed
+     * after it. May be NULL. */
     void (*ended)(void *ctx, struct child *child, const struct child_end *end);
 };
-/* vfork-like; own session and process group, default dispositions, empty mask, descriptors 0 to 2 only (and
+/* spec and callbacks are copied as far as they are needed later; ctx is borrowed.
+ * vfork-like; own session and process group, default dispositions, empty mask, descriptors 0 to 2 only (and
  * keep). NULL: ERR_NOT_FOUND (no such command or folder: status 127), ERR_DENIED (not executable: 126) or
  * ERR_INTERNAL (fork, pipes: 125), the message naming the path. exec has succeeded when it returns a child.
  * What the child leaves behind is ended (TERM, then KILL) before `ended` is called, when it ends by itself
@@ -78,12 +85,12 @@ struct child_callbacks {
 struct child *child_spawn(struct children *children, const struct child_spec *spec,
                           const struct child_callbacks *callbacks, void *ctx, struct err *err);
 int child_pid(const struct child *child);
-/* Records the descendants, then signals the process group, then SIGCONT. */
+/* Records the descendants, then signals the process group, then SIGCONT (not after a signal that stops). */
 void child_signal(struct child *child, int signal);
 /* SIGKILL to everything that it ever started: group, recorded and present descendants, adopted orphans with
  * its marks; repeated until nothing is left. */
 void child_kill(struct child *child);
-/* Stop reading output for now (back-pressure), go on reading. */
+/* Stop reading output for now (back-pressure), go on reading. `ended` waits for what was not read. */
 void child_pause(struct child *child, bool paused);
 
 /* SIGKILL to every process below this one (children and adopted orphans, again and again) until none is left
@@ -96,7 +103,10 @@ bool tree_adopt(struct err *err);
 
 struct probe;
 /* Calls result(ctx, ok) once for each try: a command that exits 0, or a tcp connection that is accepted. A
- * try that takes longer than timeout_ms fails. */
+ * try that takes longer than timeout_ms fails. The first try starts at once (from the loop), the next ones
+ * every_ms after the start of the one before, never while that is still under way. What spec points at is
+ * borrowed until probe_free; its output is discarded. host_port is HOST:PORT or [IPV6]:PORT, resolved here.
+ */
 struct probe *probe_exec(struct children *children, const struct child_spec *spec, int64_t every_ms,
                          int64_t timeout_ms, void (*result)(void *ctx, bool ok), void *ctx);
 struct probe *probe_tcp(struct loop *loop, const char *host_port, int64_t every_ms, int64_t timeout_ms,

@@ -1,0 +1,278 @@
+/* Starts a command as vfork does: the new process runs on our memory until exec, so that its cost does not
+ * grow with ours. All that allocates is prepared before; what goes wrong comes back in struct start. */
+#include "spawn_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Enough for the calls below and for the dynamic linker, which saves wide registers. */
+#define STACK_SIZE      (64 * 1024)
+#define SHELL           "/bin/sh"
+#define DESCRIPTORS_MAX (1 << 20)
+/* As execvp without PATH. */
+#define PATH_DEFAULT "/bin:/usr/bin"
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+
+/* What runs between clone and exec uses a stack that the sanitizers do not know. */
+#define ON_OWN_STACK __attribute__((no_sanitize("address", "undefined")))
+
+enum stage { STAGE_SETUP, STAGE_DIR, STAGE_EXEC };
+
+struct start {
+    /* Prepared by the parent. */
+    const struct child_spec *spec;
+    const int *descriptors;
+    char **paths;      /* the command's possible places, in order, NULL at the end */
+    char **shell_argv; /* [1] is set to the path of a script without #! */
+    pid_t parent;
+    /* Written by the new process. */
+    bool failed;
+    enum stage stage;
+    int number;         /* errno */
+    const char *path;   /* of paths: what number is about; NULL: none was there */
+    bool missing_inner; /* path is there, but not the interpreter or loader that it names */
+};
+
+ON_OWN_STACK static void signals_reset(void)
+{
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL) {
+            action.sa_handler = SIG_DFL;
+            action.sa_flags = 0;
+            sigaction(number, &action, NULL);
+        }
+    }
+}
+
+ON_OWN_STACK static void mark_cloexec_from(unsigned first)
+{
+    if (syscall(SYS_close_range, first, UINT_MAX, CLOSE_RANGE_CLOEXEC) == 0)
+        return;
+    /* A kernel before 5.11; the bound is for limits that only say "very many". */
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > DESCRIPTORS_MAX)
+        limit.rlim_cur = DESCRIPTORS_MAX;
+    for (int fd = (int)first; fd < (int)limit.rlim_cur; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+ON_OWN_STACK static bool descriptors_set(const struct start *start)
+{
+    for (int i = 0; i < 3; i++)
+        if (start->descriptors[i] >= 0 && dup2(start->descriptors[i], i) < 0)
+            return false;
+    mark_cloexec_from(3);
+    for (size_t i = 0; i < start->spec->keep_count; i++)
+        if (fcntl(start->spec->keep[i], F_SETFD, 0) < 0)
+            return false;
+    return true;
+}
+
+/* Whether the shell may try it: as execvp, but not for a program of another machine. */
+ON_OWN_STACK static bool is_text(const char *path)
+{
+    char head[256];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd >= 0 ? read(fd, head, sizeof head) : -1;
+    if (fd >= 0)
+        close(fd);
+    for (ssize_t i = 0; i < len; i++)
+        if (head[i] == '\0')
+            return false;
+    return len >= 0;
+}
+
+/* Tries one place; returns only when that failed. False: the search is over. */
+ON_OWN_STACK static bool exec_at(struct start *start, char *path)
+{
+    execve(path, start->spec->argv, start->spec->env);
+    int number = errno;
+    if (number == ENOEXEC && is_text(path)) {
+        start->shell_argv[1] = path;
+        execve(SHELL, start->shell_argv, start->spec->env);
+        number = errno;
+    }
+    bool missing = number == ENOENT || number == ENOTDIR;
+    bool missing_inner = missing && access(path, F_OK) == 0;
+    if (missing && !missing_inner)
+        return true;
+    /* Of several that are there, the first is named. */
+    if (!start->path) {
+        start->path = path;
+        start->number = number;
+        start->missing_inner = missing_inner;
+    }
+    return number == EACCES || missing_inner;
+}
+
+/* Goes up to exec; returns only when that failed. */
+ON_OWN_STACK static void run_command(struct start *start)
+{
+    const struct child_spec *spec = start->spec;
+    signals_reset();
+    setsid();
+    if (spec->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() != start->parent)
+        _exit(127); /* it was gone before it could be said */
+    if (!descriptors_set(start)) {
+        start->number = errno;
+        return;
+    }
+    start->stage = STAGE_DIR;
+    if (spec->dir && chdir(spec->dir) != 0) {
+        start->number = errno;
+        return;
+    }
+    start->stage = STAGE_EXEC;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (char **path = start->paths; *path && exec_at(start, *path); path++)
+        ;
+}
+
+ON_OWN_STACK static int child_main(void *arg)
+{
+    struct start *start = arg;
+    run_command(start);
+    start->failed = true;
+    _exit(127);
+}
+
+/* Signals stay blocked until the new process has its own dispositions: our handlers must not run there. */
+static int clone_blocked(struct start *start)
+{
+    char stack[STACK_SIZE] __attribute__((aligned(64)));
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    int pid = clone(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, start);
+    int number = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = number;
+    return pid;
+}
+
+static const char *path_variable(char *const *env)
+{
+    for (; *env; env++)
+        if (strncmp(*env, "PATH=", 5) == 0)
+            return *env + 5;
+    return PATH_DEFAULT;
+}
+
+/* The places where a command may be, as one array to be freed with paths_free. */
+static char **paths_make(const char *command, char *const *env)
+{
+    if (strchr(command, '/') || !*command) {
+        char **paths = mem_array(2, sizeof *paths);
+        paths[0] = *command ? mem_text(command) : NULL;
+        return paths;
+    }
+    const char *next = path_variable(env);
+    size_t count = 2;
+    for (const char *c = next; *c; c++)
+        count += *c == ':';
+    char **paths = mem_array(count, sizeof *paths);
+    for (size_t i = 0;; i++) {
+        size_t len = strcspn(next, ":");
+        paths[i] = mem_format("%.*s%s%s", (int)len, next, len > 0 ? "/" : "", command);
+        if (!next[len])
+            return paths;
+        next += len + 1;
+    }
+}
+
+static void paths_free(char ***paths)
+{
+    for (char **path = *paths; *path; path++)
+        free(*path);
+    free(*paths);
+}
+
+/* {SHELL, the script's path, argv[1] …}: what execvp makes of a script without #!. */
+static char **shell_argv_make(char *const *argv)
+{
+    size_t count = 1;
+    while (argv[count])
+        count++;
+    char **shell = mem_array(count + 2, sizeof *shell);
+    shell[0] = (char *)SHELL;
+    memcpy(shell + 2, argv + 1, (count - 1) * sizeof *argv);
+    return shell;
+}
+
+static bool dir_failed(const struct start *start, struct err *err)
+{
+    const char *dir = start->spec->dir;
+    switch (start->number) {
+    case ENOENT:
+        return err_set(err, ERR_NOT_FOUND, "cannot enter the folder '%s': it does not exist", dir);
+    case ENOTDIR:
+        return err_set(err, ERR_NOT_FOUND, "cannot enter the folder '%s': it is not a folder", dir);
+    case EACCES:
+        return err_set(err, ERR_DENIED, "cannot enter the folder '%s': permission denied", dir);
+    default:
+        return err_errno(err, start->number, "cannot enter the folder '%s'", dir);
+    }
+}
+
+static bool exec_failed(const struct start *start, struct err *err)
+{
+    const char *command = start->spec->argv[0];
+    if (!start->path && strchr(command, '/'))
+        return err_set(err, ERR_NOT_FOUND, "cannot run '%s': it does not exist", command);
+    if (!start->path)
+        return err_set(err, ERR_NOT_FOUND, "cannot run '%s': no such command in PATH", command);
+    if (start->missing_inner)
+        return err_set(err, ERR_NOT_FOUND, "cannot run '%s': the interpreter that it names does not exist",
+                       start->path);
+    switch (start->number) {
+    case EACCES:
+        return err_set(err, ERR_DENIED, "cannot run '%s': not an executable file", start->path);
+    case ENOMEM:
+    case EAGAIN:
+    case EMFILE:
+    case ENFILE:
+    case EIO:
+        return err_errno(err, start->number, "cannot run '%s'", start->path);
+    default:
+        return err_set(err, ERR_DENIED, "cannot run '%s': %s", start->path, strerror(start->number));
+    }
+}
+
+int spawn_process(const struct child_spec *spec, const int descriptors[3], struct err *err)
+{
+    __attribute__((cleanup(paths_free))) char **paths = paths_make(spec->argv[0], spec->env);
+    AUTO_FREE char **shell_argv = shell_argv_make(spec->argv);
+    struct start start = {.spec = spec,
+                          .descriptors = descriptors,
+                          .paths = paths,
+                          .shell_argv = shell_argv,
+                          .parent = getpid()};
+    int pid = clone_blocked(&start);
+    if (pid < 0) {
+        err_errno(err, errno, "cannot start a process for '%s'", spec->argv[0]);
+        return -1;
+    }
+    if (!start.failed)
+        return pid;
+    if (start.stage == STAGE_DIR)
+        dir_failed(&start, err);
+    else if (start.stage == STAGE_EXEC)
+        exec_failed(&start, err);
+    else
+        err_errno(err, start.number, "cannot set up the descriptors of '%s'", spec->argv[0]);
+    return -1;
+}
