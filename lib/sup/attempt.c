@@ -141,19 +141,20 @@ void attempt_ended(struct sup *sup, struct task *task, const struct sup_event *e
 /* The stop procedure. Who is being stopped already keeps its deadline. */
 void attempt_stop(struct sup *sup, struct task *task, enum cause cause)
 {
+    int64_t grace = task->worker->stop.grace_ms;
     task->asked |= cause == CAUSE_ASKED;
     if (task->state != TASK_RUNNING && task->state != TASK_READY)
         return;
     task->cause = cause;
     task->limit_ms = -1;
-    task->alarm_ms = sup->killing ? -1 : sup->now + task->worker->stop.grace_ms;
+    task->alarm_ms = grace > 0 && !sup->killing ? sup->now + grace : -1;
     heap_update(sup, task);
     probes_end(sup, task);
-    char *reason = NULL;
-    if (cause != CAUSE_ASKED)
-        reason = timeout_reason(task);
-    task_move(sup, task, TASK_STOPPING, reason);
-    effect_add(sup, sup->killing ? SUP_KILL : SUP_TERMINATE, task, 0);
+    task_move(sup, task, TASK_STOPPING, cause == CAUSE_ASKED ? NULL : timeout_reason(task));
+    if (!sup->killing)
+        effect_add(sup, SUP_TERMINATE, task, 0);
+    if (grace <= 0 || sup->killing)
+        effect_add(sup, SUP_KILL, task, 0);
 }
 
 void attempt_alarm(struct sup *sup, struct task *task)

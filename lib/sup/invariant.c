@@ -45,9 +45,10 @@ static const char *queue_fits(const struct sup *sup, const struct task *task)
 
 static const char *waiting_check(const struct sup *sup, const struct task *task)
 {
-    if (sup->phase != PHASE_GOING || task->state != TASK_WAITING || task->parent)
+    if (sup->phase != PHASE_GOING || task->state != TASK_WAITING)
         return NULL;
-    bool waits = task->group->unmet > 0 || task->awaiting || task->queued;
+    bool waits = task->parent ? task->run_prev != NULL : task->group->unmet > 0;
+    waits |= task->awaiting || task->queued;
     return waits ? NULL : "a waiting task waits for nothing";
 }
 

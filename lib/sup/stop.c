@@ -74,9 +74,6 @@ static void group_release(struct sup *sup, struct group *group)
 
 void stop_cleared(struct sup *sup, struct group *group)
 {
-    if (group->cleared || group->live > 0)
-        return;
-    group->cleared = true;
     for (size_t i = 0; i < group->worker->need_count; i++) {
         struct group *needed = &sup->groups[group->worker->needs[i].worker];
         if (--needed->uncleared == 0)

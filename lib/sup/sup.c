@@ -77,17 +77,21 @@ static void begin(struct sup *sup)
     }
 }
 
-static void tick(struct sup *sup)
+static void run_timeout(struct sup *sup)
 {
-    while (sup->heap_count && task_due(sup->heap[0]) <= sup->now)
-        attempt_alarm(sup, sup->heap[0]);
-    if (sup->limit_ms < 0 || sup->limit_ms > sup->now)
-        return;
     AUTO_FREE char *time = duration_text(sup->plan->run.timeout_ms);
     AUTO_FREE char *why = mem_format("the run timed out after %s", time);
     effect_say(sup, NULL, SAY_ERROR, "%s", why);
     phase_decide(sup, 124, TASK_TIMEOUT, why);
     stop_all(sup, why);
+}
+
+static void tick(struct sup *sup)
+{
+    if (sup->limit_ms >= 0 && sup->limit_ms <= sup->now)
+        run_timeout(sup);
+    while (sup->heap_count && task_due(sup->heap[0]) <= sup->now)
+        attempt_alarm(sup, sup->heap[0]);
 }
 
 static void trigger_broken(struct sup *sup, struct task *task, const struct sup_event *event)
@@ -115,8 +119,10 @@ static void task_event(struct sup *sup, struct task *task, const struct sup_even
 {
     switch (event->kind) {
     case SUP_CONDITION:
-        task->condition |= task->awaiting;
+        if (!task->awaiting)
+            break;
         task->awaiting = false;
+        task->condition = true;
         gate_proceed(sup, task);
         break;
     case SUP_TRIGGER:
@@ -201,20 +207,21 @@ static bool settle_ends(struct sup *sup)
     return busy;
 }
 
-static bool settle_begins(struct sup *sup)
+static bool settle_gates(struct sup *sup)
 {
     bool busy = sup->opened.count > 0;
     for (size_t i = 0; i < sup->opened.count; i++)
         gate_open(sup, sup->opened.items[i]);
     sup->opened.count = 0;
-    return slots_fill(sup) || busy;
+    return busy;
 }
 
-/* Dooms come before failures are acted on: what needed the failed one is skipped and not stopped. What may
- * begin now comes after: where the first failure stops everything, what waited for it does not start. */
+/* Dooms come before failures are acted on: what needed the failed one is skipped and not stopped. Processes
+ * are started last: not where the first failure stops everything, and no service when the last job is over.
+ */
 static void settle(struct sup *sup)
 {
-    while (settle_ends(sup) || phase_act(sup) || settle_begins(sup) || phase_advance(sup))
+    while (settle_ends(sup) || phase_act(sup) || settle_gates(sup) || phase_advance(sup) || slots_fill(sup))
         ;
 }
 

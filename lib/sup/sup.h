@@ -1,6 +1,16 @@
 /* Supervision as a pure function: a plan and a stream of events in, effects out. No I/O, no clock, no
  * randomness but a seed, so that the life of a whole graph can be run in a simulated world. supervision.md is
- * the source of its rules. */
+ * the source of its rules; where that is silent:
+ * - A need counts for the first start only; `ready` must hold at that moment, by the incarnation that lives.
+ * A trigger meets `started` and `ready` once it is armed, and has needs and `when` behind it by then.
+ * - A job that waits for what comes only by chance (a service or a trigger without max to fail or end, a
+ *   `start: false` that nobody starts) does not keep the run alive, and is skipped when the run ends.
+ * - At the end triggers that still wait for needs or their `when` are not waited for; runs of triggers with
+ *   `drain: false` are stopped.
+ * - Fail fast stops what waits for the failure too; `finish` lets retries and restarts of what runs go on.
+ * - A retry gives its slot back during the delay. Not ready in time is `failed`, exit status 124, and matches
+ *   `for: [timeout]`. What is stopped when it would have been retried is `stopped`.
+ * - `attempt` begins anew at 1 after a success (`restart: always`) and after retry.reset_after. */
 #ifndef ZPROC_SUP_H
 #define ZPROC_SUP_H
 
@@ -75,7 +85,7 @@ struct sup_event {
 enum sup_effect_kind {
     SUP_SPAWN, /* ref: start a process for it (sup_task tells worker, attempt, revision of the event …) */
     SUP_PROBE, /* ref: start the probes of `ready` */
-    SUP_PROBE_END, /* ref: stop them */
+    SUP_PROBE_END, /* ref: stop them; also after they have held */
     SUP_TERMINATE, /* ref: stop.run, or stop.signal to the group, then SIGCONT */
     SUP_KILL,      /* ref: SIGKILL to everything that it ever started */
     SUP_AWAIT,     /* ref.task: watch for its `when` */
@@ -84,7 +94,7 @@ enum sup_effect_kind {
                 first; live: forget what is pending first */
     SUP_DISARM,     /* ref.task: stop asking */
     SUP_SEND_FENCE, /* number: a request whose answer is SUP_FENCE */
-    SUP_STATUS,     /* ref.task: its record has changed: publish it */
+    SUP_STATUS,     /* ref.task (or UINT32_MAX: the run): its record has changed: publish it */
     SUP_FORGET,     /* ref.task: final; close its session, drop the event's contents and its files */
     SUP_SAY,        /* ref.task (or UINT32_MAX: the run), text: a line for people, level in number: 0 note, 1
                        warning, 2 error */
@@ -129,7 +139,7 @@ struct sup_task {
     int pid;                      /* of the process that runs, or of the last */
     int64_t started_ms, ended_ms; /* wall clock, 0: not yet: first start and final end */
     int64_t started_mono_ms, ended_mono_ms;
-    int status, signal; /* of the last attempt; status -1: none ended yet */
+    int status, signal; /* of the last attempt; status -1: none ended yet; 128 + signal when that is > 0 */
     const char *reason; /* why it is in this state, "" when there is nothing to say */
     int restarts;       /* of a service or `restart: always` */
     int64_t runs;       /* of a trigger: events worked off */

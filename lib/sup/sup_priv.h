@@ -22,7 +22,6 @@ struct group {
     uint32_t live;                    /* its tasks that have a process, trigger runs included */
     uint32_t uncleared;               /* at the end: dependents that are not cleared yet */
     bool released;                    /* at the end: nothing depends on it any more, its tasks are stopped */
-    bool cleared;                     /* released, and none of its tasks lives */
     bool dormant; /* waits for what does not come by itself: does not keep the run alive */
 };
 

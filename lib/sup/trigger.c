@@ -118,6 +118,15 @@ static void trigger_rest(struct sup *sup, struct task *task)
         task_move(sup, task, TASK_IDLE, NULL);
 }
 
+/* A run that waits for an older one to be stopped does so even when the trigger itself has failed meanwhile.
+ */
+static void run_next(struct sup *sup, struct task *task)
+{
+    struct task *next = task->trigger->runs;
+    if (next && next->worker->trigger.overlap == OVERLAP_RESTART && next->state == TASK_WAITING)
+        slot_want(sup, next);
+}
+
 void trigger_run_ended(struct sup *sup, struct task *run)
 {
     struct task *task = run->parent;
@@ -126,11 +135,9 @@ void trigger_run_ended(struct sup *sup, struct task *run)
     sup->runs_open--;
     if (run->worker->trigger.drain)
         sup->runs_drained--;
+    run_next(sup, task);
     if (sup_state_final(task->state))
         return;
     arm_after(sup, run);
-    struct task *next = task->trigger->runs;
-    if (next && run->worker->trigger.overlap == OVERLAP_RESTART && next->state == TASK_WAITING)
-        slot_want(sup, next);
     trigger_rest(sup, task);
 }

@@ -37,12 +37,14 @@ static void stopping_passes_over_what_does_not_live(void **state)
     (void)state;
     SCRIPT s;
     script_init(&s);
-    service(&s, "a"), worker(&s, "middle"), service(&s, "b");
+    service(&s, "a"), worker(&s, "middle"), service(&s, "b"), worker(&s, "job");
     need(&s, "middle", "a", NEED_READY), need(&s, "b", "middle", NEED_SUCCEEDED);
     begin(&s);
     ended(&s, "middle", 0);
+    expect(&s, "spawn:a spawn:job spawn:middle spawn:b");
     signalled(&s, SIGINT);
-    expect(&s, "spawn:a spawn:middle spawn:b terminate:b");
+    expect(&s, "terminate:b terminate:job");
+    ended(&s, "job", 0);
     ended(&s, "b", 0);
     expect(&s, "terminate:a");
     ended(&s, "a", 0);

@@ -122,6 +122,24 @@ static void readiness_is_judged_anew_for_every_incarnation(void **state)
     expect(&s, "end:0");
 }
 
+static void success_before_readiness_is_no_readiness(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    script_init(&s);
+    struct plan_worker *warm = worker(&s, "warm");
+    warm->ready.given = true, warm->retry.max = 1, warm->retry.delay_ms = 0;
+    worker(&s, "baker")->when = (struct expr *)&s;
+    need(&s, "baker", "warm", NEED_READY);
+    begin(&s);
+    probes_hold(&s, "warm");
+    ended(&s, "warm", 1);
+    ended(&s, "warm", 0);
+    state_is(&s, "baker", TASK_SKIPPED, "needs warm to be ready, which ended before that");
+    expect(&s, "spawn:warm probe:warm probe_end:warm await:baker spawn:warm probe:warm probe_end:warm "
+               "await_end:baker end:0");
+}
+
 static void events_of_an_old_incarnation_change_nothing(void **state)
 {
     (void)state;
@@ -316,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_need_that_cannot_hold_skips_the_chain),
         cmocka_unit_test(a_long_chain_is_skipped_within_bounds),
         cmocka_unit_test(readiness_is_judged_anew_for_every_incarnation),
+        cmocka_unit_test(success_before_readiness_is_no_readiness),
         cmocka_unit_test(events_of_an_old_incarnation_change_nothing),
         cmocka_unit_test(a_need_means_all_instances),
         cmocka_unit_test(slots_go_first_come_first_served),

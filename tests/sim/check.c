@@ -1,0 +1,382 @@
+/* The rules of supervision.md, judged from outside: from what the world knows and the records say. */
+#include "sim.h"
+
+#include <signal.h>
+
+/* ---- What an attempt came to ---- */
+
+bool check_success(const struct plan_worker *worker, const struct actor *actor)
+{
+    if (actor->spawn_failed || actor->signal > 0 || actor->timed)
+        return false;
+    for (size_t i = 0; i < worker->success_count; i++)
+        if (worker->success[i] == actor->status)
+            return true;
+    return false;
+}
+
+static bool failure_fits(const struct plan_worker *worker, const struct actor *actor,
+                         const struct plan_failure *failure)
+{
+    if (failure->kind == FAILURE_TIMEOUT)
+        return actor->timed;
+    if (actor->timed)
+        return false;
+    if (failure->kind == FAILURE_STATUS)
+        return actor->signal == 0 && actor->status >= failure->low && actor->status <= failure->high;
+    return actor->signal == failure->low ||
+           (actor->signal == 0 && worker->run.shell && actor->status - 128 == failure->low);
+}
+
+/* Is another attempt due after this failure? */
+static bool retry_due(const struct plan_worker *worker, const struct actor *actor)
+{
+    const struct plan_retry *retry = &worker->retry;
+    if (retry->max == 0)
+        return worker->restart_always;
+    if (retry->max > 0 && actor->retries > retry->max)
+        return false;
+    bool fits = retry->failure_count == 0;
+    for (size_t i = 0; i < retry->failure_count; i++)
+        fits |= failure_fits(worker, actor, &retry->failures[i]);
+    return fits;
+}
+
+static double least_delay(const struct plan_worker *worker, const struct actor *actor)
+{
+    const struct plan_retry *retry = &worker->retry;
+    if (retry->max == 0)
+        return 0;
+    double delay = (double)retry->delay_ms;
+    for (int64_t i = 1; i < actor->retries && i < 64; i++)
+        delay *= retry->backoff;
+    if (retry->max_delay_ms > 0 && delay > (double)retry->max_delay_ms)
+        delay = (double)retry->max_delay_ms;
+    return actor->retries > 0 ? delay * (1 - retry->jitter) - 1 : delay;
+}
+
+static int failure_status(const struct sup_task *task, const struct actor *actor)
+{
+    if (task->worker->trigger.given && task->parent == SUP_NO_TASK)
+        return 125;
+    if (actor->timed)
+        return 124;
+    if (actor->signal > 0)
+        return 128 + actor->signal;
+    return actor->status ? actor->status : 1;
+}
+
+/* ---- Needs ---- */
+
+static size_t index_of(const struct sim *sim, const struct plan_worker *worker)
+{
+    return (size_t)(worker - sim->graph.workers);
+}
+
+static uint32_t first_task(const struct sim *sim, size_t worker)
+{
+    uint32_t first = 0;
+    for (size_t i = 0; i < worker; i++)
+        first += (uint32_t)sim->graph.workers[i].replicas;
+    return first;
+}
+
+static bool instance_ready(const struct sup_task *task, const struct actor *actor)
+{
+    if (task->worker->trigger.given)
+        return actor->opened && (!sup_state_final(task->state) || task->state == TASK_SUCCEEDED);
+    bool ready = task->worker->ready.given ? actor->ready : actor->ever_started;
+    return ready && (task->state == TASK_SUCCEEDED || (actor->alive && !actor->terminated));
+}
+
+static bool instance_meets(const struct sup_task *task, const struct actor *actor, enum plan_need_is is)
+{
+    switch (is) {
+    case NEED_STARTED:
+        return task->worker->trigger.given ? actor->opened : actor->ever_started;
+    case NEED_READY:
+        return instance_ready(task, actor);
+    case NEED_SUCCEEDED:
+        return task->state == TASK_SUCCEEDED;
+    case NEED_FAILED:
+        return task->state == TASK_FAILED || task->state == TASK_TIMEOUT || task->state == TASK_LOST;
+    case NEED_ENDED:
+        return sup_state_final(task->state) && task->state != TASK_SKIPPED;
+    }
+    return false;
+}
+
+static void check_needs(struct sim *sim, const struct sup_task *task)
+{
+    for (size_t i = 0; i < task->worker->need_count; i++) {
+        const struct plan_need *need = &task->worker->needs[i];
+        uint32_t first = first_task(sim, need->worker);
+        for (int k = 0; k < sim->graph.workers[need->worker].replicas; k++) {
+            struct sup_task needed;
+            sup_task_at(sim->sup, first + (uint32_t)k, &needed);
+            if (!instance_meets(&needed, actor_of(sim, first + (uint32_t)k), need->is))
+                fault(sim, "%s starts, its need of %s does not hold", task->name, needed.name);
+        }
+    }
+    if (task->worker->when && !actor_of(sim, task->ref.task)->condition)
+        fault(sim, "%s starts, its condition did not hold", task->name);
+}
+
+/* ---- Effects ---- */
+
+static void check_slots(struct sim *sim)
+{
+    int64_t running = 1;
+    for (uint32_t i = 0; i < sim->actor_count; i++) {
+        struct sup_task task;
+        bool lives = sim->actors[i].asked || sim->actors[i].alive;
+        running += lives && sup_task_at(sim->sup, i, &task) && !task.worker->service;
+    }
+    if (sim->graph.plan.run.jobs > 0 && running > sim->graph.plan.run.jobs)
+        fault(sim, "%lld jobs run at once", (long long)running);
+}
+
+static void check_next_attempt(struct sim *sim, const struct sup_task *task, const struct actor *actor)
+{
+    bool success = check_success(task->worker, actor);
+    if (!actor->over || (success ? !task->worker->restart_always : !retry_due(task->worker, actor)))
+        fault(sim, "%s gets an attempt that it must not have", task->name);
+    if ((double)(sim->now - actor->ended_at) < least_delay(task->worker, actor))
+        fault(sim, "%s does not wait for its delay", task->name);
+}
+
+static void check_spawn(struct sim *sim, const struct sup_task *task)
+{
+    const struct actor *actor = actor_of(sim, task->ref.task);
+    if (actor->asked || actor->alive)
+        fault(sim, "%s starts while it lives", task->name);
+    if (sim->ending)
+        fault(sim, "%s starts in a run that ends", task->name);
+    if (sim->failed && sim->graph.plan.run.fail == FAIL_FINISH && actor->spawns == 0)
+        fault(sim, "%s starts after a failure", task->name);
+    if (task->ref.incarnation != actor->incarnation + 1)
+        fault(sim, "%s skips an incarnation", task->name);
+    if (task->attempt != actor->retries + 1)
+        fault(sim, "%s makes attempt %d after %lld retries", task->name, task->attempt,
+              (long long)actor->retries);
+    if (actor->spawns > 0)
+        check_next_attempt(sim, task, actor);
+    else if (task->parent == SUP_NO_TASK)
+        check_needs(sim, task);
+    if (!task->worker->service)
+        check_slots(sim);
+}
+
+static void check_order(struct sim *sim, const struct sup_task *task)
+{
+    size_t worker = index_of(sim, task->worker);
+    for (uint32_t i = 0; i < sim->actor_count; i++) {
+        struct sup_task other;
+        if (!(sim->actors[i].asked || sim->actors[i].alive) || !sup_task_at(sim->sup, i, &other))
+            continue;
+        if (sim->graph.above[worker][index_of(sim, other.worker)])
+            fault(sim, "%s is stopped before %s, which needs it", task->name, other.name);
+    }
+}
+
+static void check_terminate(struct sim *sim, const struct sup_task *task)
+{
+    struct actor *actor = actor_of(sim, task->ref.task);
+    int64_t ran = sim->now - actor->spawned_at;
+    const struct plan_worker *worker = task->worker;
+    if (!actor->alive || actor->terminated)
+        fault(sim, "%s is told to end, and does not run, or was told before", task->name);
+    bool limit = worker->timeout_ms > 0 && ran >= worker->timeout_ms;
+    bool unready = worker->ready.given && worker->ready.timeout_ms > 0 && !actor->ready &&
+                   ran >= worker->ready.timeout_ms;
+    bool restart = task->parent != SUP_NO_TASK && worker->trigger.overlap == OVERLAP_RESTART;
+    actor->timed = *task->reason != '\0';
+    if (actor->timed && !limit && !unready)
+        fault(sim, "%s is stopped for a timeout before its time", task->name);
+    if (!actor->timed && !restart && !sim->ending)
+        fault(sim, "%s is stopped for no reason", task->name);
+    if (!actor->timed && !restart)
+        check_order(sim, task);
+}
+
+static void check_kill(struct sim *sim, const struct sup_task *task)
+{
+    const struct actor *actor = actor_of(sim, task->ref.task);
+    bool grace = actor->terminated && sim->now >= actor->terminated_at + task->worker->stop.grace_ms;
+    if (!actor->alive || (!grace && sim->signals < 2))
+        fault(sim, "%s is killed for no reason", task->name);
+}
+
+static bool process_end_fits(const struct sim *sim, const struct sup_task *task, const struct actor *actor)
+{
+    bool success = actor->over && check_success(task->worker, actor);
+    bool fast = strcmp(task->reason, "restarting too fast") == 0;
+    switch (task->state) {
+    case TASK_SUCCEEDED:
+        return success && !actor->forced && !task->worker->restart_always;
+    case TASK_TIMEOUT:
+        return actor->over && actor->timed && !retry_due(task->worker, actor);
+    case TASK_FAILED:
+        return actor->over && (fast ? task->restarts >= 5 : !success && !retry_due(task->worker, actor));
+    case TASK_SKIPPED:
+        return actor->spawns == 0 && *task->reason;
+    case TASK_STOPPED:
+        return *task->reason && (sim->ending || sim->failed || task->worker->trigger.given);
+    default:
+        return false;
+    }
+}
+
+static void check_forget(struct sim *sim, const struct sup_task *task)
+{
+    const struct actor *actor = actor_of(sim, task->ref.task);
+    bool trigger = task->worker->trigger.given && task->parent == SUP_NO_TASK;
+    if (actor->forgotten || !sup_state_final(task->state))
+        fault(sim, "%s is forgotten twice, or too early", task->name);
+    if ((actor->asked || actor->alive) && sim->signals < 3)
+        fault(sim, "%s is final and lives", task->name);
+    if (actor->armed || actor->awaiting || (actor->probing && sim->signals < 3))
+        fault(sim, "%s is final and still waits for something", task->name);
+    if (!trigger && !process_end_fits(sim, task, actor))
+        fault(sim, "%s cannot be %s (%s)", task->name, sup_state_name(task->state), task->reason);
+}
+
+static void check_arm(struct sim *sim, const struct sup_task *task, const struct sup_effect *effect)
+{
+    const struct actor *actor = actor_of(sim, task->ref.task);
+    bool known = effect->number == 0 && !actor->opened;
+    for (int i = 0; i < actor->cursor; i++)
+        known |= actor->changes[i].revision == effect->number && actor->changes[i].delivered;
+    if (actor->armed || !known)
+        fault(sim, "%s asks for an event twice, or acknowledges what it was not given", task->name);
+    if (!actor->opened && !sup_state_final(task->state)) /* armed and disarmed in one step: too late to ask */
+        check_needs(sim, task);
+}
+
+void check_effect(struct sim *sim, const struct sup_effect *effect)
+{
+    struct sup_task task;
+    if (effect->ref.task == SUP_NO_TASK)
+        return;
+    if (!sup_task_at(sim->sup, effect->ref.task, &task)) {
+        fault(sim, "an effect speaks of a task that is gone");
+        return;
+    }
+    if (effect->kind == SUP_SPAWN)
+        check_spawn(sim, &task);
+    else if (effect->kind == SUP_TERMINATE)
+        check_terminate(sim, &task);
+    else if (effect->kind == SUP_KILL)
+        check_kill(sim, &task);
+    else if (effect->kind == SUP_FORGET)
+        check_forget(sim, &task);
+    else if (effect->kind == SUP_ARM)
+        check_arm(sim, &task, effect);
+}
+
+/* ---- The run ---- */
+
+static void decide(struct sim *sim, int status)
+{
+    if (!sim->decided)
+        sim->status = status;
+    sim->decided = true;
+}
+
+static void cut_short(struct sim *sim, int status)
+{
+    decide(sim, status);
+    sim->cut = sim->ending = true;
+}
+
+void check_before(struct sim *sim, const struct sup_event *event)
+{
+    int64_t timeout = sim->graph.plan.run.timeout_ms;
+    bool limit = event->kind == SUP_TICK && timeout > 0 && sim->now >= 1 + timeout && !sim->ending;
+    if (limit)
+        cut_short(sim, 124);
+    if (event->kind == SUP_DOWN)
+        cut_short(sim, 0);
+    if (event->kind == SUP_SERVER_LOST)
+        cut_short(sim, 125);
+    if (event->kind == SUP_STOP) {
+        cut_short(sim, 128 + event->signal);
+        sim->signals++;
+    }
+}
+
+static void failures_count(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->effects.count; i++) {
+        struct sup_task task;
+        if (sim->effects.items[i].kind != SUP_FORGET ||
+            !sup_task_at(sim->sup, sim->effects.items[i].ref.task, &task) || task.worker->optional)
+            continue;
+        if (task.state != TASK_FAILED && task.state != TASK_TIMEOUT && task.state != TASK_LOST)
+            continue;
+        decide(sim, failure_status(&task, actor_of(sim, task.ref.task)));
+        sim->failed = true;
+        sim->cut |= sim->graph.plan.run.fail != FAIL_KEEP_GOING;
+    }
+}
+
+void check_run(struct sim *sim)
+{
+    AUTO_BUF struct buf record = {0};
+    failures_count(sim);
+    sup_run_record_print(&record, sim->sup);
+    bool going = str_starts_with(buf_str(&record), STR("{\"status\":\"running\""));
+    if (going && (sim->ending || (sim->failed && sim->graph.plan.run.fail == FAIL_FAST)))
+        fault(sim, "the run goes on when it should end");
+    sim->ending |= !going;
+}
+
+void check_after(struct sim *sim)
+{
+    bool ended;
+    int status = sup_exit_status(sim->sup, &ended);
+    if (ended != sim->ended)
+        fault(sim, "the run has ended without saying so");
+    if (ended && status != sim->status)
+        fault(sim, "the exit status is %d and should be %d", status, sim->status);
+}
+
+static void check_job_end(struct sim *sim, const struct sup_task *task)
+{
+    bool skipped = task->state == TASK_SKIPPED && strncmp(task->reason, "needs ", 6) == 0;
+    if (task->state == TASK_STOPPED || (task->state == TASK_SKIPPED && !skipped))
+        fault(sim, "%s was not worked off: %s (%s)", task->name, sup_state_name(task->state), task->reason);
+}
+
+static void check_changes(struct sim *sim, const struct sup_task *task, const struct actor *actor)
+{
+    const struct plan_trigger *trigger = &task->worker->trigger;
+    bool all = trigger->drain && trigger->max == 0 && trigger->overlap != OVERLAP_SKIP;
+    for (int i = 0; i < actor->change_count && all && actor->opened && !actor->lost; i++)
+        if (actor->changes[i].owed && !actor->changes[i].delivered)
+            fault(sim, "%s has lost the event of revision %lld", task->name,
+                  (long long)actor->changes[i].revision);
+}
+
+void check_end(struct sim *sim)
+{
+    uint32_t first_run = first_task(sim, sim->graph.plan.worker_count);
+    for (uint32_t i = 0; i < sup_task_count(sim->sup); i++) {
+        const struct actor *actor = actor_of(sim, i);
+        struct sup_task task;
+        if (!actor->forgotten)
+            fault(sim, "task %u was never final", i);
+        if ((actor->asked || actor->alive) && sim->signals < 3)
+            fault(sim, "task %u lives after the end", i);
+        if (i >= first_run || sim->cut || !sup_task_at(sim->sup, i, &task))
+            continue;
+        const struct plan_worker *worker = task.worker;
+        if (!worker->service && (!worker->trigger.given || worker->trigger.max > 0) &&
+            !sim->graph.dormant[index_of(sim, worker)])
+            check_job_end(sim, &task);
+        if (worker->trigger.given)
+            check_changes(sim, &task, actor);
+    }
+    if (sup_deadline(sim->sup) != -1)
+        fault(sim, "there is a deadline after the end");
+}

@@ -1,0 +1,100 @@
+/* The simulation: a graph made from a seed is run through sup_step in a world that is made from the seed too,
+ * in virtual time, and judged by rules that are written down a second time here (check.c). */
+#ifndef SIM_H
+#define SIM_H
+
+#include "sup.h"
+
+enum { WORKERS_MAX = 24, NEEDS_MAX = 4, EVENTS_MAX = 24 };
+
+struct graph {
+    struct plan plan;
+    struct plan_worker workers[WORKERS_MAX];
+    struct plan_need needs[WORKERS_MAX][NEEDS_MAX];
+    struct plan_failure failures[WORKERS_MAX][2];
+    int success[WORKERS_MAX][2];
+    char names[WORKERS_MAX][8];
+    bool above[WORKERS_MAX][WORKERS_MAX]; /* [a][b]: b needs a, directly or not */
+    bool dormant[WORKERS_MAX];
+    bool needs_stop; /* does not end by itself */
+};
+
+/* A change of the state that a trigger waits for. */
+struct change {
+    int64_t revision;
+    bool owed; /* made by a job or by a run that the end waits for: must not be lost */
+    bool delivered;
+};
+
+/* What the world knows of a task. */
+struct actor {
+    uint32_t incarnation;
+    bool asked, alive; /* a start was asked for; it succeeded, and it has not ended */
+    bool terminated, killed, ready, probing, awaiting, armed, forgotten;
+    bool ever_started, spawn_failed, over; /* over: the last attempt has ended */
+    int spawns, status, signal;
+    int64_t retries;
+    bool timed; /* stopped because a time of this attempt was over */
+    bool condition, forced /* the last attempt was stopped */;
+    int64_t spawned_at, terminated_at, ended_at;
+    struct change changes[EVENTS_MAX]; /* of a trigger */
+    int change_count, cursor;
+    uint32_t arming;
+    bool opened, lost;
+};
+
+enum happening_kind {
+    HAPPEN_EVENT,   /* the event is handed in, if it still fits */
+    HAPPEN_CHANGE,  /* the state changes for trigger `event.ref.task` */
+    HAPPEN_DELIVER, /* the server hands the next change to the trigger */
+};
+struct happening {
+    int64_t at, order;
+    enum happening_kind kind;
+    struct sup_event event;
+    bool owed;
+};
+
+struct sim {
+    uint64_t seed, random;
+    bool verbose;
+    struct graph graph;
+    struct sup *sup;
+    struct sup_effects effects;
+    int64_t now, order, channel /* when the server's last answer comes */, revision;
+    struct happening *queue;
+    size_t queue_count, queue_capacity;
+    struct actor *actors; /* by task */
+    size_t actor_count, actor_capacity;
+    int64_t steps;
+    uint64_t digest; /* of all effects */
+    bool ended;
+    /* What check.c keeps. */
+    bool decided, ending, cut /* does not end by itself */, failed;
+    int status, signals;
+    char fault[400];
+};
+
+/* sim.c */
+uint64_t random_next(struct sim *sim);
+int64_t random_range(struct sim *sim, int64_t low, int64_t high); /* both included */
+bool chance(struct sim *sim, int percent);
+void fault(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3); /* the first one counts */
+
+/* graph.c */
+void graph_make(struct sim *sim);
+
+/* world.c */
+struct actor *actor_of(struct sim *sim, uint32_t task);
+void world_run(struct sim *sim);
+void world_release(struct sim *sim);
+
+/* check.c */
+void check_before(struct sim *sim, const struct sup_event *event);
+void check_effect(struct sim *sim, const struct sup_effect *effect);
+void check_run(struct sim *sim); /* what the step meant for the run; before its effects are judged */
+void check_after(struct sim *sim);
+void check_end(struct sim *sim);
+bool check_success(const struct plan_worker *worker, const struct actor *actor);
+
+#endif

@@ -1,0 +1,465 @@
+/* The simulated world: it carries effects out in virtual time, with delays and faults, and hands events in.
+ */
+#include "sim.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+enum { STEPS_MAX = 100000, TIME_MAX = 2 * 3600 * 1000, CAUSED_MAX = EVENTS_MAX / 2 };
+
+struct actor *actor_of(struct sim *sim, uint32_t task)
+{
+    while (task >= sim->actor_count) {
+        mem_grow(sim->actors, sim->actor_capacity, sim->actor_count);
+        sim->actors[sim->actor_count++] = (struct actor){0};
+    }
+    return &sim->actors[task];
+}
+
+/* ---- The queue of what is going to happen ---- */
+
+static struct happening *happen(struct sim *sim, int64_t delay, enum happening_kind kind,
+                                struct sup_event event)
+{
+    mem_grow(sim->queue, sim->queue_capacity, sim->queue_count);
+    struct happening *what = &sim->queue[sim->queue_count++];
+    *what = (struct happening){.at = sim->now + delay, .order = sim->order++, .kind = kind, .event = event};
+    return what;
+}
+
+/* Answers of the server come in order. */
+static void happen_in_order(struct sim *sim, enum happening_kind kind, struct sup_event event)
+{
+    int64_t at = sim->now + (chance(sim, 50) ? 0 : random_range(sim, 0, 50));
+    if (at < sim->channel)
+        at = sim->channel;
+    sim->channel = at;
+    happen(sim, at - sim->now, kind, event);
+}
+
+static bool sooner(const struct happening *a, const struct happening *b)
+{
+    return a->at != b->at ? a->at < b->at : a->order < b->order;
+}
+
+static struct happening *queue_next(struct sim *sim)
+{
+    struct happening *next = NULL;
+    for (size_t i = 0; i < sim->queue_count; i++)
+        if (!next || sooner(&sim->queue[i], next))
+            next = &sim->queue[i];
+    return next;
+}
+
+/* ---- Processes ---- */
+
+static void end_draw(struct sim *sim, const struct plan_worker *worker, struct sup_event *event)
+{
+    static const int statuses[] = {0, 1, 2, 75, 100, 127, 128 + SIGSEGV};
+    static const int signals[] = {SIGSEGV, SIGKILL, SIGABRT};
+    if (chance(sim, 75))
+        event->status = worker->success[random_range(sim, 0, (int64_t)worker->success_count - 1)];
+    else if (chance(sim, 70))
+        event->status = statuses[random_range(sim, 0, LENGTH_OF(statuses) - 1)];
+    else
+        event->signal = signals[random_range(sim, 0, LENGTH_OF(signals) - 1)];
+}
+
+static void spawn(struct sim *sim, const struct sup_effect *effect)
+{
+    struct actor *actor = actor_of(sim, effect->ref.task);
+    actor->incarnation = effect->ref.incarnation;
+    actor->asked = true;
+    actor->terminated = actor->killed = actor->ready = actor->timed = actor->over = actor->forced = false;
+    actor->spawns++;
+    struct sup_event event = {.kind = SUP_SPAWNED, .ref = effect->ref, .pid = 1000 + (int)sim->order};
+    if (chance(sim, 5)) {
+        event.kind = SUP_SPAWN_FAILED;
+        event.status = (int)random_range(sim, 125, 127);
+    }
+    happen(sim, chance(sim, 70) ? 0 : random_range(sim, 1, 200), HAPPEN_EVENT, event);
+}
+
+/* A task's process changes what triggers wait for, at times of its life. */
+static void changes_draw(struct sim *sim, struct sup_ref ref)
+{
+    uint32_t tasks = sup_task_count(sim->sup), trigger = (uint32_t)random_range(sim, 0, tasks - 1);
+    struct sup_task task;
+    if (!sup_task_at(sim->sup, trigger, &task) || !task.worker->trigger.given || task.parent != SUP_NO_TASK)
+        return;
+    if (actor_of(sim, trigger)->change_count >= CAUSED_MAX)
+        return;
+    struct sup_event event = {.ref = {trigger, ref.incarnation}, .pid = (int)ref.task};
+    happen(sim, random_range(sim, 0, 300), HAPPEN_CHANGE, event)->owed = true;
+}
+
+static void spawned(struct sim *sim, const struct sup_event *event)
+{
+    struct sup_task task;
+    sup_task_at(sim->sup, event->ref.task, &task);
+    for (int i = 0; i < 4; i++)
+        changes_draw(sim, event->ref);
+    if (task.worker->service && chance(sim, 60))
+        return;
+    struct sup_event end = {.kind = SUP_ENDED, .ref = event->ref};
+    end_draw(sim, task.worker, &end);
+    happen(sim, random_range(sim, 0, chance(sim, 15) ? 10000 : 1500), HAPPEN_EVENT, end);
+}
+
+static void terminate(struct sim *sim, const struct sup_effect *effect)
+{
+    struct actor *actor = actor_of(sim, effect->ref.task);
+    actor->terminated = true;
+    actor->terminated_at = sim->now;
+    if (chance(sim, 15))
+        return;
+    struct sup_event end = {.kind = SUP_ENDED, .ref = effect->ref};
+    if (chance(sim, 70))
+        end.signal = SIGTERM;
+    happen(sim, random_range(sim, 0, 1500), HAPPEN_EVENT, end);
+}
+
+static void probe(struct sim *sim, const struct sup_effect *effect)
+{
+    struct sup_task task;
+    sup_task_at(sim->sup, effect->ref.task, &task);
+    actor_of(sim, effect->ref.task)->probing = true;
+    if (task.worker->ready.timeout_ms > 0 && chance(sim, 15))
+        return;
+    happen(sim, random_range(sim, 0, 1200), HAPPEN_EVENT,
+           (struct sup_event){.kind = SUP_PROBES_HOLD, .ref = effect->ref});
+}
+
+/* ---- Triggers ---- */
+
+static void deliver_later(struct sim *sim, uint32_t task)
+{
+    struct sup_event event = {.kind = SUP_TRIGGER, .ref = {task, actor_of(sim, task)->arming}};
+    happen_in_order(sim, HAPPEN_DELIVER, event);
+}
+
+static void arm(struct sim *sim, const struct sup_effect *effect)
+{
+    struct actor *actor = actor_of(sim, effect->ref.task);
+    struct sup_task task;
+    sup_task_at(sim->sup, effect->ref.task, &task);
+    actor->armed = actor->opened = true;
+    actor->arming++;
+    if (effect->live)
+        actor->cursor = actor->change_count;
+    if (chance(sim, 1))
+        happen(sim, random_range(sim, 0, 500), HAPPEN_EVENT,
+               (struct sup_event){.kind = chance(sim, 50) ? SUP_TRIGGER_LOST : SUP_TRIGGER_FAILED,
+                                  .ref = {effect->ref.task, 0},
+                                  .number = 7});
+    if (actor->cursor < actor->change_count)
+        deliver_later(sim, effect->ref.task);
+    else if (task.worker->trigger.max > 0)
+        happen(sim, random_range(sim, 0, 2000), HAPPEN_CHANGE,
+               (struct sup_event){.ref = {effect->ref.task, 0}});
+}
+
+static void change(struct sim *sim, const struct happening *what)
+{
+    uint32_t number = what->event.ref.task;
+    bool owed = false;
+    if (what->owed) { /* made by a process, if that still lives */
+        const struct actor *maker = actor_of(sim, (uint32_t)what->event.pid);
+        struct sup_task task;
+        if (!maker->alive || maker->incarnation != what->event.ref.incarnation ||
+            !sup_task_at(sim->sup, (uint32_t)what->event.pid, &task))
+            return;
+        owed = task.worker->trigger.given ? task.worker->trigger.drain : !task.worker->service;
+    }
+    struct actor *trigger = actor_of(sim, number);
+    if (trigger->change_count == EVENTS_MAX)
+        return;
+    trigger->changes[trigger->change_count++] = (struct change){.revision = ++sim->revision, .owed = owed};
+    if (trigger->armed && trigger->cursor == trigger->change_count - 1)
+        deliver_later(sim, number);
+}
+
+/* ---- Steps ---- */
+
+static void effect_do(struct sim *sim, const struct sup_effect *effect)
+{
+    struct actor *actor = effect->ref.task == SUP_NO_TASK ? NULL : actor_of(sim, effect->ref.task);
+    switch (effect->kind) {
+    case SUP_SPAWN:
+        spawn(sim, effect);
+        break;
+    case SUP_PROBE:
+        probe(sim, effect);
+        break;
+    case SUP_PROBE_END:
+        actor->probing = false;
+        break;
+    case SUP_TERMINATE:
+        terminate(sim, effect);
+        break;
+    case SUP_KILL:
+        actor->killed = true;
+        if (sim->signals < 2 || chance(sim, 80))
+            happen(sim, random_range(sim, 0, 20), HAPPEN_EVENT,
+                   (struct sup_event){.kind = SUP_ENDED, .ref = effect->ref, .signal = SIGKILL});
+        else
+            happen(sim, 5000, HAPPEN_EVENT,
+                   (struct sup_event){.kind = SUP_ENDED, .ref = effect->ref, .signal = SIGKILL});
+        break;
+    case SUP_AWAIT:
+        actor->awaiting = true;
+        happen(sim, random_range(sim, 0, 3000), HAPPEN_EVENT,
+               (struct sup_event){.kind = SUP_CONDITION, .ref = {effect->ref.task, 0}});
+        break;
+    case SUP_AWAIT_END:
+        actor->awaiting = false;
+        break;
+    case SUP_ARM:
+        arm(sim, effect);
+        break;
+    case SUP_DISARM:
+        actor->armed = false;
+        break;
+    case SUP_SEND_FENCE:
+        happen_in_order(sim, HAPPEN_EVENT, (struct sup_event){.kind = SUP_FENCE, .number = effect->number});
+        break;
+    case SUP_FORGET:
+        actor->forgotten = true;
+        break;
+    case SUP_END:
+        sim->ended = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static const char *const effect_names[] = {
+    "spawn", "probe",  "probe_end", "terminate", "kill",   "await", "await_end",
+    "arm",   "disarm", "fence",     "status",    "forget", "say",   "end",
+};
+static const char *const event_names[] = {
+    "begin",          "tick",     "spawned",   "spawn_failed", "probes_hold",
+    "ended",          "returned", "condition", "trigger",      "trigger_lost",
+    "trigger_failed", "fence",    "stop",      "down",         "server_lost",
+};
+
+static void effect_show(const struct sim *sim, const struct sup_effect *effect)
+{
+    struct sup_task task;
+    bool known = sup_task_at(sim->sup, effect->ref.task, &task);
+    if (effect->kind == SUP_SAY || effect->kind == SUP_FORGET)
+        return;
+    printf("    %s", effect_names[effect->kind]);
+    if (known)
+        printf(" %s#%u/%u %s %s", task.name, effect->ref.task, effect->ref.incarnation,
+               sup_state_name(task.state), task.reason);
+    printf(" %lld%s\n", (long long)effect->number, effect->live ? " live" : "");
+}
+
+static void digest_add(struct sim *sim, const struct sup_effect *effect)
+{
+    uint64_t words[] = {effect->kind, effect->ref.task, effect->ref.incarnation, (uint64_t)effect->number};
+    for (size_t i = 0; i < LENGTH_OF(words); i++)
+        sim->digest = (sim->digest ^ words[i]) * 0x100000001b3;
+}
+
+static void step(struct sim *sim, struct sup_event event)
+{
+    event.now_ms = sim->now;
+    event.wall_ms = 1700000000000 + sim->now;
+    if (sim->verbose)
+        printf("%lld %s #%u/%u %lld status %d signal %d\n", (long long)sim->now, event_names[event.kind],
+               event.ref.task, event.ref.incarnation, (long long)event.number, event.status, event.signal);
+    check_before(sim, &event);
+    sup_effects_clear(&sim->effects);
+    sup_step(sim->sup, &event, &sim->effects);
+    sim->steps++;
+    const char *broken = sup_invariant(sim->sup);
+    if (broken)
+        fault(sim, "%s", broken);
+    check_run(sim);
+    for (size_t i = 0; i < sim->effects.count; i++) {
+        const struct sup_effect *effect = &sim->effects.items[i];
+        if (sim->verbose)
+            effect_show(sim, effect);
+        digest_add(sim, effect);
+        check_effect(sim, effect);
+        effect_do(sim, effect);
+    }
+    check_after(sim);
+}
+
+/* An attempt has ended: the retries that should follow are counted here for check.c. */
+static void over(struct sim *sim, struct actor *actor, const struct sup_event *event)
+{
+    struct sup_task task;
+    sup_task_at(sim->sup, event->ref.task, &task);
+    int64_t reset = task.worker->retry.reset_after_ms;
+    actor->spawn_failed = event->kind == SUP_SPAWN_FAILED;
+    actor->status = event->status;
+    actor->signal = event->signal;
+    actor->ended_at = sim->now;
+    actor->over = true;
+    actor->forced = actor->terminated || actor->killed;
+    actor->asked = actor->alive = actor->probing = false;
+    if (check_success(task.worker, actor) ||
+        (reset > 0 && !actor->spawn_failed && sim->now - actor->spawned_at >= reset))
+        actor->retries = 0;
+    actor->retries += !check_success(task.worker, actor);
+}
+
+/* An event about a process, as long as it can come. */
+static bool process_fits(struct sim *sim, const struct sup_event *event)
+{
+    struct actor *actor = actor_of(sim, event->ref.task);
+    bool same = actor->incarnation == event->ref.incarnation;
+    switch (event->kind) {
+    case SUP_SPAWNED:
+    case SUP_SPAWN_FAILED:
+        return same && actor->asked;
+    case SUP_ENDED:
+        return same && actor->alive;
+    case SUP_PROBES_HOLD:
+        return same && actor->probing;
+    case SUP_CONDITION:
+        return actor->awaiting;
+    case SUP_TRIGGER_LOST:
+    case SUP_TRIGGER_FAILED:
+        return actor->opened && !actor->forgotten;
+    default:
+        return true;
+    }
+}
+
+static void process_event(struct sim *sim, const struct sup_event *event)
+{
+    if (event->kind < SUP_FENCE && !process_fits(sim, event))
+        return;
+    struct actor *actor = event->kind < SUP_FENCE ? actor_of(sim, event->ref.task) : NULL;
+    if (event->kind == SUP_SPAWNED) {
+        actor->asked = false;
+        actor->alive = actor->ever_started = true;
+        actor->spawned_at = sim->now;
+        spawned(sim, event);
+    } else if (event->kind == SUP_PROBES_HOLD) {
+        actor->ready = true;
+    } else if (event->kind == SUP_CONDITION) {
+        actor->awaiting = false;
+        actor->condition = true;
+    } else if (event->kind == SUP_ENDED || event->kind == SUP_SPAWN_FAILED) {
+        over(sim, actor, event);
+    } else if (event->kind == SUP_TRIGGER_LOST || event->kind == SUP_TRIGGER_FAILED) {
+        actor->lost = true;
+    }
+    step(sim, *event);
+}
+
+/* Every event that is handed in becomes exactly one new task. */
+static void deliver(struct sim *sim, struct sup_event event)
+{
+    struct actor *actor = actor_of(sim, event.ref.task);
+    if (!actor->armed || actor->arming != event.ref.incarnation || actor->cursor >= actor->change_count)
+        return;
+    struct change *given = &actor->changes[actor->cursor++];
+    given->delivered = true;
+    actor->armed = false;
+    uint32_t number = sup_task_count(sim->sup);
+    int64_t revision = event.number = given->revision;
+    step(sim, event);
+    struct sup_task run;
+    if (sup_task_count(sim->sup) != number + 1 || !sup_task_at(sim->sup, number, &run) ||
+        run.parent != event.ref.task || run.revision != revision)
+        fault(sim, "an event of a trigger did not become one run");
+}
+
+/* What must change nothing: late and double events, early ticks. */
+static void noise(struct sim *sim)
+{
+    uint32_t number = (uint32_t)random_range(sim, 0, (int64_t)sup_task_count(sim->sup) + 1);
+    const struct actor *actor = actor_of(sim, number);
+    struct sup_event event = {.ref = {number, actor->incarnation - 1}, .status = 1, .text = STR("7")};
+    event.kind = (enum sup_event_kind)random_range(sim, SUP_TICK, SUP_FENCE);
+    bool known = event.kind == SUP_TRIGGER_LOST || event.kind == SUP_TRIGGER_FAILED;
+    if (known && (actor->opened || actor->armed))
+        return;
+    if ((event.kind == SUP_TRIGGER && actor->armed) || (event.kind == SUP_CONDITION && actor->awaiting))
+        return;
+    if (event.kind == SUP_TICK && sup_deadline(sim->sup) >= 0 && sup_deadline(sim->sup) <= sim->now)
+        return;
+    step(sim, event);
+    if (sim->effects.count > 0)
+        fault(sim, "an event that does not fit (%s) has an effect", event_names[event.kind]);
+}
+
+static void stops_draw(struct sim *sim)
+{
+    if (!sim->graph.needs_stop && !chance(sim, 20))
+        return;
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    int64_t at = random_range(sim, 0, chance(sim, 30) ? 30000 : 3000);
+    struct sup_event event = {.kind = SUP_STOP, .signal = signals[random_range(sim, 0, 2)]};
+    if (chance(sim, 15))
+        event.kind = SUP_DOWN;
+    else if (chance(sim, 10))
+        event.kind = SUP_SERVER_LOST;
+    happen(sim, at, HAPPEN_EVENT, event);
+    event.kind = SUP_STOP;
+    for (int i = 0; i < 2 && chance(sim, 30); i++)
+        happen(sim, at += random_range(sim, 0, 500), HAPPEN_EVENT, event);
+}
+
+static void happening_do(struct sim *sim, struct happening *what)
+{
+    struct happening now = *what;
+    *what = sim->queue[--sim->queue_count];
+    sim->now = now.at;
+    if (now.kind == HAPPEN_CHANGE)
+        change(sim, &now);
+    else if (now.kind == HAPPEN_DELIVER)
+        deliver(sim, now.event);
+    else
+        process_event(sim, &now.event);
+}
+
+static void advance(struct sim *sim)
+{
+    struct happening *next = queue_next(sim);
+    int64_t due = sup_deadline(sim->sup);
+    if (!next && due < 0) {
+        fault(sim, "nothing is going to happen, and the run has not ended");
+    } else if (due >= 0 && (!next || due < next->at || (due == next->at && chance(sim, 50)))) {
+        sim->now = due;
+        step(sim, (struct sup_event){.kind = SUP_TICK});
+        int64_t after = sup_deadline(sim->sup);
+        if (after >= 0 && after <= sim->now)
+            fault(sim, "a deadline does not pass");
+    } else {
+        happening_do(sim, next);
+    }
+}
+
+void world_run(struct sim *sim)
+{
+    sim->now = 1;
+    sim->sup = sup_new(&sim->graph.plan, sim->seed);
+    stops_draw(sim);
+    step(sim, (struct sup_event){.kind = SUP_BEGIN});
+    while (!sim->ended && !sim->fault[0]) {
+        advance(sim);
+        if (!sim->ended && chance(sim, 3))
+            noise(sim);
+        if (sim->steps > STEPS_MAX || sim->now > TIME_MAX)
+            fault(sim, "the run does not end");
+    }
+    if (!sim->fault[0])
+        check_end(sim);
+}
+
+void world_release(struct sim *sim)
+{
+    sup_free(sim->sup);
+    sup_effects_release(&sim->effects);
+    free(sim->queue);
+    free(sim->actors);
+}
