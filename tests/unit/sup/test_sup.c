@@ -254,6 +254,25 @@ static void waiting_for_a_service_to_fail_does_not_keep_the_run_alive(void **sta
     state_is(&s, "alarm", TASK_SKIPPED, "the run ended before it could start");
 }
 
+static void what_the_last_job_makes_possible_is_a_job_too(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    script_init(&s);
+    struct plan_worker *oven = service(&s, "oven");
+    oven->restart_always = false, oven->optional = true;
+    worker(&s, "alarm"), worker(&s, "job"), service(&s, "late");
+    need(&s, "alarm", "oven", NEED_FAILED), need(&s, "alarm", "job", NEED_SUCCEEDED);
+    need(&s, "late", "alarm", NEED_SUCCEEDED);
+    begin(&s);
+    ended(&s, "oven", 1);
+    ended(&s, "job", 0);
+    expect(&s, "spawn:oven spawn:job spawn:alarm");
+    ended(&s, "alarm", 0);
+    state_is(&s, "late", TASK_SKIPPED, "the run ended before it could start");
+    expect(&s, "end:0");
+}
+
 static void a_run_without_jobs_goes_on(void **state)
 {
     (void)state;
@@ -342,6 +361,7 @@ int main(void)
         cmocka_unit_test(start_false_alone_does_not_keep_the_run_alive),
         cmocka_unit_test(what_never_succeeds_skips_at_once),
         cmocka_unit_test(waiting_for_a_service_to_fail_does_not_keep_the_run_alive),
+        cmocka_unit_test(what_the_last_job_makes_possible_is_a_job_too),
         cmocka_unit_test(a_run_without_jobs_goes_on),
         cmocka_unit_test(a_plan_without_workers_ends),
         cmocka_unit_test(records_tell_what_happened),
