@@ -15,6 +15,8 @@ static const struct condition {
     {.option = "none", .name = "none"},
     {.option = "not-none", .name = "not_none"},
     {.option = "available", .name = "available"},
+    {.option = "truthy", .name = "truthy"},
+    {.option = "falsy", .name = "falsy"},
 };
 
 static const struct option options[] = {
@@ -25,6 +27,8 @@ static const struct option options[] = {
     {0, "none", "KEY", "KEY is set to null"},
     {0, "not-none", "KEY", "KEY is set to something else than null"},
     {0, "available", "KEY", "KEY is added"},
+    {0, "truthy", "KEY", "KEY is set to something else than null, false, 0, \"\", [] and {}"},
+    {0, "falsy", "KEY", "KEY is set to one of these"},
     {'l', "live", NULL, "start at the newest revision, not at the session's cursor"},
     {0, "next", NULL, "skip the first check: wait for the next change even if the condition holds"},
     {0, "duplicates", NULL, "writes that change nothing count too"},
@@ -113,8 +117,7 @@ static bool key_set(struct watch *watch, struct str key, struct err *err)
 static bool condition_set(struct watch *watch, const struct args *args, const struct condition *condition,
                           struct err *err)
 {
-    if (!condition && args->operand_count == 1)
-        return key_set(watch, str_of(args->operands[0]), err);
+    watch->single = !condition && args->operand_count == 1;
     if (!condition || condition->many)
         return keys_set(watch, args, condition != NULL, err);
     const char *argument = args_value(args, condition->option);
