@@ -18,6 +18,7 @@ poll_until() {
 
 # server_start [OPTIONS]: sets SERVER_PID and exports ZPROC_ADDRESS.
 server_start() {
+  rm -f "$BATS_TEST_TMPDIR/server.out"
   zproc server "$@" >"$BATS_TEST_TMPDIR/server.out" 2>"$BATS_TEST_TMPDIR/server.err" 3>&- &
   SERVER_PID=$!
   poll_until test -s "$BATS_TEST_TMPDIR/server.out"
