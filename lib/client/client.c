@@ -220,6 +220,8 @@ static bool send_request(struct client *client, const struct request *request, s
 {
     AUTO_BUF struct buf header = {0};
     request_print(&header, request);
+    if (!utf8_valid(buf_str(&header)))
+        return err_set(err, ERR_INVALID, "keys, names and expressions must be valid UTF-8");
     return conn_send(client->conn, buf_str(&header), value, err);
 }
 
@@ -253,7 +255,8 @@ static bool wait_answer(struct client *client, int64_t id, int64_t until_ms, str
         struct message message;
         if (!conn_wait(client->conn, until_ms, &message, err) || !reply_parse(&message, reply, err))
             return false;
-        if (reply->id == id)
+        /* A request that the server could not read is refused without its number. */
+        if (reply->id == id || (!reply->ok && reply->id == 0))
             return true;
         reply_keep(client, reply);
     }

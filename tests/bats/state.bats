@@ -196,6 +196,15 @@ teardown() {
   expect_error 2 "*" zproc eval 'n +'
 }
 
+@test "what is not valid UTF-8 is refused" {
+  expect_error 2 "*valid UTF-8*" zproc get $'\xff'
+  expect_error 2 "*valid UTF-8*" zproc eval $'\xff'
+  expect_error 2 "*valid UTF-8*" zproc del a $'\xff'
+  expect_error 2 "*valid UTF-8*" zproc update $'\xff'=1
+  expect_error 2 "*valid UTF-8*" zproc watch $'\xff'
+  expect_error 2 "*valid UTF-8*" zproc watch --none $'\xff'
+}
+
 @test "namespaces" {
   zproc set k 1
   zproc -n other set k 2

@@ -410,7 +410,7 @@ static void full_backlog(void **state)
     AUTO_FD int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(listener, (struct sockaddr *)&name, name_len), 0);
     assert_int_equal(listen(listener, 0), 0);
-    char endpoint[64];
+    char endpoint[128];
     snprintf(endpoint, sizeof endpoint, "ipc://@%s", name.sun_path + 1);
     struct conn *first = open_to(endpoint, NULL);
     assert_non_null(first);
