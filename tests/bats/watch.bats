@@ -113,7 +113,7 @@ watch_expect() {
   expect 0 0 zproc watch --falsy f -t 10s
   expect_error 124 "*" zproc watch --equal n=6 -t 0
   expect_error 124 "*" zproc watch --equal n=5 --next -t 0
-  expect_error 124 "*" zproc watch --equal -s n=5 -t 0
+  expect_error 124 "*" zproc watch -s --equal n=5 -t 0
   expect_error 124 "*" zproc watch --available other -t 0
 }
 
