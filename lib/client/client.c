@@ -38,14 +38,15 @@ static bool fail_connect(const struct client *client, struct err *err)
     return err_wrap(err, "cannot use the state server at %s", client->address_text);
 }
 
-static bool connect_once(struct client *client, struct err *err)
+/* Without a timeout of its own (<0) a silent server counts as one that is not there. */
+static bool connect_once(struct client *client, int64_t timeout_ms, struct err *err)
 {
     client->conn = conn_open(&client->address, err);
     if (!client->conn)
         return false;
-    if (conn_wait_open(client->conn, time_now_ms() + HANDSHAKE_MS, err))
+    if (conn_wait_open(client->conn, time_now_ms() + (timeout_ms < 0 ? HANDSHAKE_MS : timeout_ms), err))
         return true;
-    if (err && err->code == ERR_TIMEOUT)
+    if (err->code == ERR_TIMEOUT && timeout_ms < 0)
         err_set(err, ERR_UNREACHABLE, "it does not answer the greeting");
     conn_close(client->conn);
     client->conn = NULL;
@@ -53,11 +54,11 @@ static bool connect_once(struct client *client, struct err *err)
 }
 
 /* Tries until the monotonic time while nobody listens; at least once. */
-static bool client_connect(struct client *client, int64_t until_ms, struct err *err)
+static bool client_connect(struct client *client, int64_t timeout_ms, int64_t until_ms, struct err *err)
 {
     struct err local = {0};
     int pause_ms = RETRY_LEAST_MS;
-    while (!connect_once(client, &local)) {
+    while (!connect_once(client, timeout_ms, &local)) {
         if (local.code != ERR_UNREACHABLE || time_now_ms() >= until_ms) {
             fail_connect(client, &local);
             if (err)
@@ -70,16 +71,22 @@ static bool client_connect(struct client *client, int64_t until_ms, struct err *
     return true;
 }
 
-struct client *client_open(const char *address, int64_t patience_ms, struct err *err)
+struct client *client_open_within(const char *address, int64_t timeout_ms, int64_t patience_ms,
+                                  struct err *err)
 {
     struct client *client = mem_new(sizeof *client);
     client->patience_ms = patience_ms;
     client->address_text = mem_text(address);
     if (address_parse(address, &client->address, err) &&
-        client_connect(client, patience_ms > 0 ? time_now_ms() + patience_ms : 0, err))
+        client_connect(client, timeout_ms, patience_ms > 0 ? time_now_ms() + patience_ms : 0, err))
         return client;
     client_close(client);
     return NULL;
+}
+
+struct client *client_open(const char *address, int64_t patience_ms, struct err *err)
+{
+    return client_open_within(address, -1, patience_ms, err);
 }
 
 static void client_disconnect(struct client *client)
@@ -213,6 +220,8 @@ static bool send_request(struct client *client, const struct request *request, s
 {
     AUTO_BUF struct buf header = {0};
     request_print(&header, request);
+    if (!utf8_valid(buf_str(&header)))
+        return err_set(err, ERR_INVALID, "keys, names and expressions must be valid UTF-8");
     return conn_send(client->conn, buf_str(&header), value, err);
 }
 
@@ -246,7 +255,8 @@ static bool wait_answer(struct client *client, int64_t id, int64_t until_ms, str
         struct message message;
         if (!conn_wait(client->conn, until_ms, &message, err) || !reply_parse(&message, reply, err))
             return false;
-        if (reply->id == id)
+        /* A request that the server could not read is refused without its number. */
+        if (reply->id == id || (!reply->ok && reply->id == 0))
             return true;
         reply_keep(client, reply);
     }
@@ -270,7 +280,7 @@ bool client_ask(struct client *client, struct request *request, struct str value
     int64_t parks = request_has(request, timeout_ms) ? request_int(request, timeout_ms) : -1;
     *reply = (struct reply){0};
     err = err ? err : &local;
-    if (!client->conn && !client_connect(client, patience > 0 ? start + patience : 0, err))
+    if (!client->conn && !client_connect(client, -1, patience > 0 ? start + patience : 0, err))
         return false;
     if (!stamp(client, request, err) || !send_request(client, request, value, err))
         return false;
@@ -281,7 +291,7 @@ bool client_ask(struct client *client, struct request *request, struct str value
         bool again = err->code == ERR_UNREACHABLE && patience > 0 && client->sent_count == 0 &&
                      may_resend(request->operation);
         int64_t now = time_now_ms();
-        if (!again || !client_connect(client, now + patience, err))
+        if (!again || !client_connect(client, -1, now + patience, err))
             return fail_gone(client, request, again, err);
         /* What is left of the time that the server was to wait. */
         if (parks >= 0)

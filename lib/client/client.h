@@ -25,6 +25,9 @@ const struct value *reply_field(const struct reply *reply, const char *name);
  * client within a run: 10 s). ERR_UNREACHABLE "cannot reach the state server at ADDRESS: …",
  * ERR_KEY_REJECTED, ERR_INVALID. */
 struct client *client_open(const char *address, int64_t patience_ms, struct err *err);
+/* The same, but a server that does not go through the handshake within timeout_ms is ERR_TIMEOUT. */
+struct client *client_open_within(const char *address, int64_t timeout_ms, int64_t patience_ms,
+                                  struct err *err);
 void client_close(struct client *client); /* NULL is fine */
 
 /* Fills in v and id (and client and seq for ops that write), sends, waits for the answer. False when there is

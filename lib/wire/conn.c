@@ -239,8 +239,9 @@ bool conn_receive(struct conn *conn, struct message *message)
 /* One poll and one step. */
 static bool wait_once(struct conn *conn, int64_t until_ms, struct err *err)
 {
-    /* Writing before the first poll saves a fresh process a read in vain; a failure shows in conn_step. */
-    (void)flush(conn);
+    /* Writing before the first poll saves a fresh process a read in vain. */
+    if (!conn->failed && !flush(conn))
+        return gone(conn, err);
     int64_t left = until_ms < 0 ? -1 : until_ms - time_now_ms();
     left = until_ms >= 0 && left < 0 ? 0 : left;
     struct pollfd poll_fd = {.fd = conn->fd, .events = conn_events(conn)};

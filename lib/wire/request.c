@@ -129,8 +129,8 @@ static bool int_check(enum field field, int64_t i, struct err *err)
 
 static bool str_check(enum field field, struct str s, struct err *err)
 {
-    static const char *const conditions[] = {"change", "exclude",  "when",      "equal", "not_equal",
-                                             "none",   "not_none", "available", NULL};
+    static const char *const conditions[] = {"change",   "exclude",   "when",   "equal", "not_equal", "none",
+                                             "not_none", "available", "truthy", "falsy", NULL};
     static const char *const wants[] = {"value", "event", "snapshot", NULL};
     const char *name = field_info(field)->name;
     switch (field) {
@@ -156,11 +156,6 @@ static bool str_check(enum field field, struct str s, struct err *err)
 
 /* ---- Checking fields together ---- */
 
-static bool missing(struct err *err, enum op op, const char *what)
-{
-    return err_set(err, ERR_INVALID, "operation '%s' needs the field %s", op_info(op)->name, what);
-}
-
 static bool need(const struct request *request, enum field field, struct err *err)
 {
     if (has(request, field))
@@ -177,23 +172,18 @@ static bool exclusive(const struct request *request, enum field a, enum field b,
                    op_info(request->operation)->name, field_info(a)->name, field_info(b)->name);
 }
 
+/* change (the default) and exclude: keys; when: expr; all else: key. */
 static bool watch_check(const struct request *request, struct err *err)
 {
+    static const enum field operands[] = {FIELD_key, FIELD_keys, FIELD_expr};
     struct str condition = request_has(request, condition) ? request_str(request, condition) : STR("change");
-    bool has_keys = request_has(request, key) || request_has(request, keys);
-    if (!exclusive(request, FIELD_key, FIELD_keys, err))
-        return false;
-    if (str_is(condition, "when") && has_keys)
-        return err_set(err, ERR_INVALID, "condition 'when' takes no keys, only an expression");
-    if (str_is(condition, "when"))
-        return need(request, FIELD_expr, err);
-    if (request_has(request, expr))
-        return err_set(err, ERR_INVALID, "field 'expr' goes with the condition 'when' only");
-    if (str_is(condition, "change"))
-        return true;
-    if (str_is(condition, "exclude"))
-        return has_keys || missing(err, OP_watch, "'keys'");
-    return need(request, FIELD_key, err);
+    bool change = str_is(condition, "change"), exclude = str_is(condition, "exclude");
+    enum field takes = change || exclude ? FIELD_keys : str_is(condition, "when") ? FIELD_expr : FIELD_key;
+    for (size_t i = 0; i < LENGTH_OF(operands); i++)
+        if (operands[i] != takes && has(request, operands[i]))
+            return err_set(err, ERR_INVALID, "condition '%.*s' does not take the field '%s'",
+                           STR_ARG(condition), field_info(operands[i])->name);
+    return change || need(request, takes, err);
 }
 
 static bool op_check(const struct request *request, struct err *err)

@@ -23,6 +23,13 @@ static int fail(int fd, struct err *err, enum err_code code, const char *why)
     return -1;
 }
 
+static const char *reason(int number)
+{
+    return number == ECONNREFUSED ? "nobody listens there"
+           : number == ENOENT     ? "there is no such socket"
+                                  : strerror(number);
+}
+
 /* ---- ipc ---- */
 
 static bool peer_is_ours(int fd)
@@ -61,12 +68,8 @@ static int ipc_connect(const struct address *address, struct err *err)
     int result = connect(fd, (struct sockaddr *)&name, name_len);
     if (result != 0 && errno == EAGAIN)
         result = connect_waiting(fd, (struct sockaddr *)&name, name_len);
-    if (result != 0 && errno == ENOENT)
-        return fail(fd, err, ERR_UNREACHABLE, "there is no such socket");
-    if (result != 0 && errno == ECONNREFUSED)
-        return fail(fd, err, ERR_UNREACHABLE, "nobody listens there");
     if (result != 0)
-        return fail(fd, err, ERR_UNREACHABLE, strerror(errno));
+        return fail(fd, err, ERR_UNREACHABLE, reason(errno));
     if (!peer_is_ours(fd))
         return fail(fd, err, ERR_DENIED, "another user listens there");
     return fd;
@@ -99,7 +102,7 @@ static int numeric_connect(const struct address *address, struct err *err, bool 
         fd = tcp_start((struct sockaddr *)&v6, sizeof v6);
     else
         *numeric = false;
-    return fd < 0 && *numeric ? fail(-1, err, ERR_UNREACHABLE, strerror(errno)) : fd;
+    return fd < 0 && *numeric ? fail(-1, err, ERR_UNREACHABLE, reason(errno)) : fd;
 }
 
 static bool connected(int fd)
@@ -132,7 +135,7 @@ static int name_connect(const struct address *address, struct err *err)
             fd_close(&fd);
     }
     if (fd < 0)
-        err_set(err, ERR_UNREACHABLE, "%s", strerror(errno));
+        err_set(err, ERR_UNREACHABLE, "%s", reason(errno));
     freeaddrinfo(list);
     return fd;
 }

@@ -44,6 +44,8 @@ static void reply_text(struct buf *buf, const struct request *request)
                        id);
     else if (request->operation == OP_hello)
         buf_add_text(buf, "{\"id\":\"x\",\"ok\":1}");
+    else if (request->operation == OP_popitem)
+        buf_add_text(buf, "{\"ok\":false,\"error\":\"invalid\",\"message\":\"what?\"}");
     else
         buf_add_format(buf, "{\"id\":%lld,\"ok\":true,\"rev\":9,\"pid\":7}", id);
 }
@@ -185,6 +187,56 @@ static void bad_answers(void **state)
     assert_false(ask(client, OP_hello, (struct str){0}, &reply, &err));
     assert_int_equal(err.code, ERR_INTERNAL);
     server_stop(&server, client);
+}
+
+static void a_refusal_without_a_number(void **state)
+{
+    (void)state;
+    struct server server = {0};
+    struct reply reply;
+    struct err err = {0};
+    server_start(&server, "numberless");
+    struct client *client = open_client(&server);
+    assert_true(ask(client, OP_popitem, (struct str){0}, &reply, &err));
+    assert_false(reply.ok);
+    assert_int_equal(reply.error.code, ERR_INVALID);
+    reply_release(&reply);
+    server_stop(&server, client);
+}
+
+static void names_that_are_no_text(void **state)
+{
+    (void)state;
+    struct server server = {0};
+    struct reply reply;
+    struct err err = {0};
+    struct request request = {.operation = OP_has};
+    request_set_str(&request, FIELD_key, STR("\xff"));
+    server_start(&server, "utf8");
+    struct client *client = open_client(&server);
+    assert_false(client_ask(client, &request, (struct str){0}, PATIENCE_MS, &reply, &err));
+    assert_int_equal(err.code, ERR_INVALID);
+    server_stop(&server, client);
+}
+
+static void a_server_with_a_key(void **state)
+{
+    (void)state;
+    char public_key[41], secret_key[41], endpoint[64];
+    int on = 1;
+    struct err err = {0};
+    void *context = zmq_ctx_new(), *router = zmq_socket(context, ZMQ_ROUTER);
+    zmq_curve_keypair(public_key, secret_key);
+    zmq_setsockopt(router, ZMQ_CURVE_SERVER, &on, sizeof on);
+    zmq_setsockopt(router, ZMQ_CURVE_SECRETKEY, secret_key, 40);
+    snprintf(endpoint, sizeof endpoint, "ipc://@client-key-%d", (int)getpid());
+    assert_int_equal(zmq_bind(router, endpoint), 0);
+    /* At once, however patient the client is with servers that are not there. */
+    assert_null(client_open(endpoint, 1000 * PATIENCE_MS, &err));
+    assert_int_equal(err.code, ERR_KEY_REJECTED);
+    assert_non_null(strstr(err.message, "secret key rejected by ipc://@client-key"));
+    zmq_close(router);
+    zmq_ctx_term(context);
 }
 
 static void time_is_up(void **state)
@@ -341,6 +393,9 @@ int main(void)
         cmocka_unit_test(answers),
         cmocka_unit_test(refusals),
         cmocka_unit_test(bad_answers),
+        cmocka_unit_test(a_refusal_without_a_number),
+        cmocka_unit_test(names_that_are_no_text),
+        cmocka_unit_test(a_server_with_a_key),
         cmocka_unit_test(time_is_up),
         cmocka_unit_test(only_writes_are_numbered),
         cmocka_unit_test(a_server_that_comes_late),

@@ -252,10 +252,12 @@ static void nobody_listens(void **state)
     assert_null(open_to("tcp://*:1", &err));
     assert_int_equal(err.code, ERR_INVALID);
 
+    err = (struct err){0};
     struct conn *conn = open_to("tcp://127.0.0.1:1", &err);
     if (conn)
         assert_false(conn_wait_open(conn, time_now_ms() + PATIENCE_MS, &err));
     assert_int_equal(err.code, ERR_UNREACHABLE);
+    assert_non_null(strstr(err.message, "nobody listens"));
     conn_close(conn);
 }
 
@@ -408,7 +410,7 @@ static void full_backlog(void **state)
     AUTO_FD int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(listener, (struct sockaddr *)&name, name_len), 0);
     assert_int_equal(listen(listener, 0), 0);
-    char endpoint[64];
+    char endpoint[128];
     snprintf(endpoint, sizeof endpoint, "ipc://@%s", name.sun_path + 1);
     struct conn *first = open_to(endpoint, NULL);
     assert_non_null(first);

@@ -181,7 +181,7 @@ static void needs(void **state)
         {"{\"v\":1,\"id\":1,\"op\":\"eval\"}", "'expr'"},
         {"{\"v\":1,\"id\":1,\"op\":\"watch\",\"condition\":\"when\"}", "'expr'"},
         {"{\"v\":1,\"id\":1,\"op\":\"watch\",\"condition\":\"equal\"}", "'key'"},
-        {"{\"v\":1,\"id\":1,\"op\":\"watch\",\"condition\":\"none\",\"keys\":[\"a\"]}", "'key'"},
+        {"{\"v\":1,\"id\":1,\"op\":\"watch\",\"condition\":\"none\",\"keys\":[\"a\"]}", "'keys'"},
         {"{\"v\":1,\"id\":1,\"op\":\"watch\",\"condition\":\"exclude\"}", "'keys'"},
         {"{\"v\":1,\"id\":1,\"op\":\"ack\",\"session\":\"s\"}", "'ack'"},
         {"{\"v\":1,\"id\":1,\"op\":\"ack\",\"ack\":1}", "'session'"},
@@ -209,9 +209,10 @@ static void fields_that_do_not_fit(void **state)
     refused("{\"v\":1,\"id\":1,\"op\":\"cas\",\"key\":\"a\",\"at\":1,\"absent\":true}", ERR_INVALID,
             "not both");
     refused("{\"v\":1,\"id\":1,\"op\":\"del\",\"key\":\"a\",\"keys\":[\"b\"]}", ERR_INVALID, "not both");
-    refused("{\"v\":1,\"id\":1,\"op\":\"watch\",\"expr\":\"a\"}", ERR_INVALID, "'when' only");
+    refused("{\"v\":1,\"id\":1,\"op\":\"watch\",\"expr\":\"a\"}", ERR_INVALID,
+            "does not take the field 'expr'");
     refused("{\"v\":1,\"id\":1,\"op\":\"watch\",\"condition\":\"when\",\"expr\":\"a\",\"key\":\"a\"}",
-            ERR_INVALID, "takes no keys");
+            ERR_INVALID, "does not take the field 'key'");
 }
 
 static void a_refusal_keeps_the_id(void **state)

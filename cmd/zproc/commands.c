@@ -1,0 +1,38 @@
+/* The table of commands: each stands in a file of its own or of its family. */
+#include "command.h"
+
+extern const struct command cmd_get, cmd_has, cmd_keys, cmd_values, cmd_items, cmd_len, cmd_eval;
+extern const struct command cmd_set, cmd_del, cmd_update, cmd_replace, cmd_clear, cmd_setdefault, cmd_pop,
+    cmd_popitem, cmd_incr, cmd_append, cmd_cas;
+extern const struct command cmd_watch, cmd_go_live;
+extern const struct command cmd_server, cmd_ping, cmd_stats;
+
+const struct command *const commands[] = {
+    &cmd_get,    &cmd_has,    &cmd_keys,    &cmd_values,  &cmd_items,      &cmd_len,  &cmd_eval,    &cmd_set,
+    &cmd_del,    &cmd_update, &cmd_replace, &cmd_clear,   &cmd_setdefault, &cmd_pop,  &cmd_popitem, &cmd_incr,
+    &cmd_append, &cmd_cas,    &cmd_watch,   &cmd_go_live, &cmd_server,     &cmd_ping, &cmd_stats,   NULL,
+};
+
+const char *const commands_later[] = {
+    "run",    "up",     "down",  "attach",  "check",   "graph",  "import", "init",    "keygen",
+    "extend", "remove", "patch", "atomic",  "txn",     "events", "map",    "results", "ps",
+    "logs",   "start",  "stop",  "restart", "signal",  "scale",  "spawn",  "wait",    "return",
+    "reload", "dump",   "load",  "top",     "history", "report", NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *const *next = commands; *next; next++)
+        if (strcmp((*next)->name, name) == 0 || ((*next)->alias && strcmp((*next)->alias, name) == 0))
+            return *next;
+    return NULL;
+}
+
+const char *command_nearest(const char *name)
+{
+    const char *names[64];
+    size_t count = 0;
+    for (const struct command *const *next = commands; *next && count < LENGTH_OF(names); next++)
+        names[count++] = (*next)->name;
+    return str_nearest(str_of(name), names, count);
+}

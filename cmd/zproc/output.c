@@ -1,0 +1,29 @@
+/* Standard output: written at once and checked. */
+#include "command.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+bool output_write(struct buf *buf, struct err *err)
+{
+    if (fd_write_all(STDOUT_FILENO, buf->data, buf->len))
+        return true;
+    return err_errno(err, errno, "cannot write to standard output");
+}
+
+bool output_value(const struct context *context, struct str json, struct err *err)
+{
+    AUTO_BUF struct buf text = {0};
+    if (!json.data)
+        return err_set(err, ERR_INTERNAL, "the server's answer has no value");
+    if (!context->json && json.len > 0 && json.data[0] == '"') {
+        AUTO_VALUE struct value *value = value_parse(json, err);
+        if (!value)
+            return err_wrap(err, "the server's answer");
+        buf_add_str(&text, value_as_str(value));
+    } else {
+        buf_add_str(&text, json);
+    }
+    buf_add_char(&text, '\n');
+    return output_write(&text, err);
+}

@@ -1,0 +1,253 @@
+/* watch and go-live: waits for an event, prints it, and only then moves the session's cursor. */
+#include "command.h"
+
+/* Conditions that options name, and what their arguments are. Without one: change. */
+static const struct condition {
+    const char *option, *name;
+    bool has_value; /* K=VALUE instead of K */
+    bool has_expr;  /* an expression instead of K */
+    bool many;      /* several, and an event of more than one key */
+} conditions[] = {
+    {.option = "exclude", .name = "exclude", .many = true},
+    {.option = "when", .name = "when", .has_expr = true},
+    {.option = "equal", .name = "equal", .has_value = true},
+    {.option = "not-equal", .name = "not_equal", .has_value = true},
+    {.option = "none", .name = "none"},
+    {.option = "not-none", .name = "not_none"},
+    {.option = "available", .name = "available"},
+    {.option = "truthy", .name = "truthy"},
+    {.option = "falsy", .name = "falsy"},
+};
+
+static const struct option options[] = {
+    {'x', "exclude", "KEY", "anything but this key changes (may be repeated)"},
+    {'w', "when", "EXPR", "an expression is true after a change of what it reads"},
+    {0, "equal", "KEY=VALUE", "KEY is set and equals VALUE"},
+    {0, "not-equal", "KEY=VALUE", "KEY is set and differs from VALUE"},
+    {0, "none", "KEY", "KEY is set to null"},
+    {0, "not-none", "KEY", "KEY is set to something else than null"},
+    {0, "available", "KEY", "KEY is added"},
+    {0, "truthy", "KEY", "KEY is set to something else than null, false, 0, \"\", [] and {}"},
+    {0, "falsy", "KEY", "KEY is set to one of these"},
+    {'l', "live", NULL, "start at the newest revision, not at the session's cursor"},
+    {0, "next", NULL, "skip the first check: wait for the next change even if the condition holds"},
+    {0, "duplicates", NULL, "writes that change nothing count too"},
+    {'t', "timeout", "TIME", "wait so long at most (5s, 250ms, 1m); 0: only what is there; then status 124"},
+    {0, "after", "REV", "start behind this revision; 0: at the oldest that is kept"},
+    {'p', "print", "WHAT", "value (default for one key), event (default else) or snapshot"},
+    VALUE_OPTIONS,
+    {0},
+};
+
+/* What stays alive as long as the request. */
+struct watch {
+    struct request request;
+    struct value *keys;
+    struct buf value;
+    bool single; /* one key */
+};
+
+static void watch_release(struct watch *watch)
+{
+    value_unref(watch->keys);
+    buf_release(&watch->value);
+}
+
+static const struct condition *condition_of(const struct option *row)
+{
+    for (size_t i = 0; i < LENGTH_OF(conditions); i++)
+        if (strcmp(conditions[i].option, row->name) == 0)
+            return &conditions[i];
+    return NULL;
+}
+
+/* The one condition that was given; NULL without err: none was. False when they do not fit together. */
+static bool condition_find(const struct args *args, const struct condition **found, struct err *err)
+{
+    *found = NULL;
+    for (size_t i = 0; i < args->given_count; i++) {
+        const struct condition *next = condition_of(args->given[i].row);
+        if (next && *found && (next != *found || !next->many))
+            return err_set(err, ERR_INVALID, "a watch has one condition, not '--%s' and '--%s'",
+                           (*found)->option, next->option);
+        *found = next ? next : *found;
+    }
+    if (*found && args->operand_count > 0)
+        return err_set(err, ERR_INVALID, "a watch has either KEYs or '--%s'", (*found)->option);
+    return true;
+}
+
+static bool key_check(struct str key, struct err *err)
+{
+    if (str_find(key, STR("#/")) >= 0)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "'%.*s': a watch on a part of a value is not supported yet; use --when", STR_ARG(key));
+    return utf8_valid(key) || err_set(err, ERR_INVALID, "a key must be valid UTF-8");
+}
+
+static bool keys_add(struct watch *watch, const char *key, struct err *err)
+{
+    if (!key_check(str_of(key), err))
+        return false;
+    list_push(watch->keys, value_string(str_of(key)));
+    return true;
+}
+
+static bool keys_set(struct watch *watch, const struct args *args, bool exclude, struct err *err)
+{
+    watch->keys = value_list();
+    for (size_t i = 0; exclude && i < args->given_count; i++)
+        if (condition_of(args->given[i].row) && !keys_add(watch, args->given[i].value, err))
+            return false;
+    for (size_t i = 0; !exclude && i < args->operand_count; i++)
+        if (!keys_add(watch, args->operands[i], err))
+            return false;
+    if (value_len(watch->keys) > 0)
+        request_set_keys(&watch->request, FIELD_keys, watch->keys);
+    return true;
+}
+
+static bool key_set(struct watch *watch, struct str key, struct err *err)
+{
+    watch->single = true;
+    request_set_str(&watch->request, FIELD_key, key);
+    return key_check(key, err);
+}
+
+static bool condition_set(struct watch *watch, const struct args *args, const struct condition *condition,
+                          struct err *err)
+{
+    watch->single = !condition && args->operand_count == 1;
+    if (!condition || condition->many)
+        return keys_set(watch, args, condition != NULL, err);
+    const char *argument = args_value(args, condition->option);
+    struct str key = str_of(argument);
+    if (condition->has_expr) {
+        request_set_str(&watch->request, FIELD_expr, str_of(argument));
+        return true;
+    }
+    if (condition->has_value && !pair_operand(args, argument, &key, &watch->value, err))
+        return false;
+    return key_set(watch, key, err);
+}
+
+static bool want_set(struct watch *watch, const struct args *args, struct err *err)
+{
+    const char *print = args_value(args, "print");
+    const char *want = print ? print : watch->single ? "value" : "event";
+    if (strcmp(want, "value") != 0 && strcmp(want, "event") != 0 && strcmp(want, "snapshot") != 0)
+        return err_set(err, ERR_INVALID, "option '--print' needs value, event or snapshot, not '%s'", want);
+    if (strcmp(want, "value") == 0 && !watch->single)
+        return err_set(err, ERR_INVALID, "'--print value' needs a watch on one key");
+    request_set_str(&watch->request, FIELD_want, str_of(want));
+    return true;
+}
+
+static bool start_set(struct watch *watch, const struct args *args, struct err *err)
+{
+    int64_t after = -1, timeout_ms = -1;
+    const char *timeout = args_value(args, "timeout");
+    if (!args_number(args, "after", &after, err))
+        return false;
+    if (timeout && !duration_parse(str_of(timeout), &timeout_ms, err))
+        return err_wrap(err, "option '--timeout'");
+    if (after >= 0 && args_has(args, "live"))
+        return err_set(err, ERR_INVALID, "options '--after' and '--live' exclude each other");
+    if (after >= 0)
+        request_set_int(&watch->request, FIELD_after, after);
+    if (timeout)
+        request_set_int(&watch->request, FIELD_timeout_ms, timeout_ms);
+    if (args_has(args, "live"))
+        request_set_int(&watch->request, FIELD_live, true);
+    if (args_has(args, "next"))
+        request_set_int(&watch->request, FIELD_next, true);
+    if (args_has(args, "duplicates"))
+        request_set_int(&watch->request, FIELD_duplicates, true);
+    return true;
+}
+
+static bool watch_build(struct watch *watch, const struct args *args, struct err *err)
+{
+    const struct condition *condition;
+    if (args->dashes < args->operand_count)
+        return err_set(err, ERR_UNSUPPORTED, "a command for every event (-- CMD) is not supported yet");
+    if (!condition_find(args, &condition, err))
+        return false;
+    request_set_str(&watch->request, FIELD_condition, str_of(condition ? condition->name : "change"));
+    return condition_set(watch, args, condition, err) && want_set(watch, args, err) &&
+           start_set(watch, args, err);
+}
+
+static bool event_print(const struct context *context, const struct watch *watch, const struct reply *reply,
+                        struct err *err)
+{
+    const struct value *deleted = reply_field(reply, "deleted");
+    bool value_wanted = str_is(request_str(&watch->request, want), "value");
+    if (value_wanted && deleted && value_truthy(deleted)) {
+        AUTO_BUF struct buf line = {0};
+        buf_add_text(&line, context->json ? "{\"deleted\":true}\n" : "\n");
+        return output_write(&line, err);
+    }
+    return output_value(context, reply->value, err);
+}
+
+/* The event is out: the cursor may move. Its answer is awaited, so that status 0 means exactly once. */
+static int acknowledge(struct context *context, int64_t rev, struct err *err)
+{
+    struct request request = {.operation = OP_ack};
+    if (!context->session)
+        return 0;
+    request_set_int(&request, FIELD_ack, rev);
+    return context_do(context, &request, (struct str){0}, err);
+}
+
+static int watch_once(struct context *context, struct watch *watch, struct err *err)
+{
+    struct reply reply;
+    if (!watch_build(watch, &context->args, err))
+        return FAILED;
+    struct str value = watch->value.data ? buf_str(&watch->value) : (struct str){0};
+    if (!context_ask(context, &watch->request, value, &reply, err))
+        return FAILED;
+    int64_t rev = reply.rev;
+    bool printed = event_print(context, watch, &reply, err);
+    reply_release(&reply);
+    return printed ? acknowledge(context, rev, err) : FAILED;
+}
+
+static int run_watch(struct context *context, struct err *err)
+{
+    struct watch watch = {.request.operation = OP_watch};
+    int status = watch_once(context, &watch, err);
+    watch_release(&watch);
+    return status;
+}
+
+const struct command cmd_watch = {
+    .name = "watch",
+    .group = GROUP_WATCH,
+    .usage = "[KEY...]",
+    .operands_max = OPERANDS_ANY,
+    .summary = "Wait until a KEY changes (none: anything), or for one of the conditions below",
+    .notes = "Within a session (--session, $ZPROC_SESSION) each call goes on where the last one ended.\n"
+             "A key that was deleted is printed as an empty line, with --json as {\"deleted\":true}.\n",
+    .options = options,
+    .examples = "  zproc watch count\n  zproc watch --when 'cookies > 5' --timeout 1m\n"
+                "  while v=$(zproc watch --session me jobs); do …; done\n",
+    .run = run_watch,
+};
+
+static int run_go_live(struct context *context, struct err *err)
+{
+    struct request request = {.operation = OP_go_live};
+    return context_do(context, &request, (struct str){0}, err);
+}
+
+const struct command cmd_go_live = {
+    .name = "go-live",
+    .group = GROUP_WATCH,
+    .usage = "",
+    .summary = "Move the session's cursor to now: what happened until here is not watched any more",
+    .examples = "  zproc go-live --session me\n",
+    .run = run_go_live,
+};

@@ -1,0 +1,278 @@
+#!/usr/bin/env bats
+# Every command that reads or writes the state, against a server.
+
+load helper
+
+setup() {
+  server_start
+}
+
+teardown() {
+  server_stop
+}
+
+@test "set and get" {
+  expect 0 "" zproc set name pizza
+  expect 0 "pizza" zproc get name
+  expect 0 '"pizza"' zproc get name --json
+  expect 0 "" zproc set count 5
+  expect 0 "5" zproc get count
+  expect 0 "" zproc set map '{"b": [1, 2.50, null], "a": "x"}'
+  expect 0 '{"b":[1,2.50,null],"a":"x"}' zproc get map
+  expect 0 '{"name":"pizza","count":5,"map":{"b":[1,2.50,null],"a":"x"}}' zproc get
+}
+
+@test "a key that does not exist" {
+  expect_error 1 "zproc: get: *'nothing'*" zproc get nothing
+  expect 0 "else" zproc get nothing --default else
+  expect 0 "[1]" zproc get nothing -d '[1]'
+  expect 0 '"5"' zproc get -s --json -d x nothing --default=5
+}
+
+@test "numbers keep their spelling and their value" {
+  for number in 0 -5 1.10 1e3 9007199254740993 9223372036854775807 -9223372036854775808; do
+    zproc set n "$number"
+    expect 0 "$number" zproc get n --json
+  done
+  # An operand, but no JSON: a string.
+  zproc set n -.5
+  expect 0 '"-.5"' zproc get n --json
+}
+
+@test "strings: literal, strict, from standard input, from a file" {
+  expect 0 '"5"' sh -c 'zproc set -s n 5 && zproc get n --json'
+  expect 0 '"-"' sh -c 'zproc set -s n - && zproc get n --json'
+  expect 0 '"@x"' sh -c 'zproc set n -s @x && zproc get n --json'
+  expect 0 '""' sh -c 'zproc set n "" && zproc get n --json'
+  expect 0 '"a\nb"' sh -c 'printf "a\nb\n" | zproc set n - && zproc get n --json'
+  expect 0 '{"a":1}' sh -c 'printf "{\"a\":\n1}\n" | zproc set -J n - && zproc get n'
+  printf 'text\n\n' >"$BATS_TEST_TMPDIR/file"
+  expect 0 '"text\n"' sh -c "zproc set n @$BATS_TEST_TMPDIR/file && zproc get n --json"
+  expect 0 '"-x"' sh -c 'zproc set -s n -- -x && zproc get n --json'
+  expect_error 2 "*bad value*" sh -c 'echo word | zproc set -J n -'
+}
+
+@test "unicode, NUL and control characters" {
+  expect 0 'pizza 🍕' sh -c 'zproc set n "pizza 🍕" && zproc get n'
+  expect 0 '"a\u0000b"' sh -c 'zproc set n "\"a\\u0000b\"" && zproc get n --json'
+  [ "$(zproc get n | od -An -tx1 | tr -d ' \n')" = "6100620a" ]
+}
+
+@test "large values" {
+  head -c 3000000 /dev/zero | tr '\0' x | zproc set big -
+  [ "$(zproc get big | wc -c)" = 3000001 ]
+  head -c 17000000 /dev/zero | tr '\0' x >"$BATS_TEST_TMPDIR/big"
+  expect_error 2 "*" zproc set big @"$BATS_TEST_TMPDIR/big"
+  [ "$(zproc get big | wc -c)" = 3000001 ]
+}
+
+@test "inside a value" {
+  zproc set config '{"db": {"host": "a"}, "list": [1, 2]}'
+  expect 0 "a" zproc get 'config#/db/host'
+  expect 0 "" zproc set 'config#/db/host' b
+  expect 0 "" zproc set 'config#/list/-' 3
+  expect 0 '{"db":{"host":"b"},"list":[1,2,3]}' zproc get config
+  expect 0 "" zproc del 'config#/list/0'
+  expect 0 "3" zproc pop 'config#/list/1'
+  expect 0 '[2]' zproc get 'config#/list'
+  expect 0 "true" zproc has 'config#/db'
+  expect 1 "false" zproc has 'config#/cache'
+  expect_error 1 "*" zproc get 'config#/cache'
+  expect_error 1 "*" zproc set 'config#/cache/size' 1
+  expect_error 2 "*on its own*" zproc del 'config#/db' config
+}
+
+@test "has" {
+  zproc set k null
+  expect 0 true zproc has k
+  expect 1 false zproc has other
+}
+
+@test "keys, values, items, len" {
+  expect 0 "" zproc keys
+  expect 0 0 zproc len
+  zproc update b=1 a=text c='[1]' d='"two\nlines"'
+  expect 0 $'b\na\nc\nd' zproc keys
+  expect 0 $'1\ntext\n[1]\n"two\\nlines"' zproc values
+  expect 0 $'["b",1]\n["a","text"]\n["c",[1]]\n["d","two\\nlines"]' zproc items
+  expect 0 4 zproc len
+  expect 0 '["b","a","c","d"]' zproc keys --json
+  expect 0 '[1,"text",[1],"two\nlines"]' zproc values --json
+  [ "$(zproc values -0 | tr '\0' ';')" = $'1;text;[1];two\nlines;' ]
+  [ "$(zproc keys -0 | tr '\0' ';')" = 'b;a;c;d;' ]
+}
+
+@test "as of a revision" {
+  zproc set k 1
+  zproc set k 2
+  zproc del k
+  expect 0 1 zproc get k --at 1
+  expect 0 2 zproc get k --at 2
+  expect_error 1 "*" zproc get k --at 3
+  expect 0 '{}' zproc get --at 0
+  expect 0 true zproc has k --at 2
+  expect 0 k zproc keys --at 2
+  expect 0 1 zproc len --at 1
+  expect_error 2 "*" zproc get k --at 99
+}
+
+@test "del" {
+  zproc update a=1 b=2 c=3
+  expect 0 "" zproc del a b
+  expect 0 c zproc keys
+  expect_error 1 "*'a'*" zproc del c a
+  expect 0 c zproc keys
+  expect 0 "" zproc del c
+  expect 0 0 zproc len
+}
+
+@test "update, replace, clear" {
+  expect 0 "" zproc update a=1 b=x a=2
+  expect 0 '{"a":2,"b":"x"}' zproc get
+  expect 0 "" zproc update 'c=a=b'
+  expect 0 'a=b' zproc get c
+  expect 0 "" zproc replace '{"z": 1}'
+  expect 0 '{"z":1}' zproc get
+  expect_error 1 "*" zproc replace '[1]'
+  expect 0 "" zproc clear
+  expect 0 '{}' zproc get
+}
+
+@test "setdefault" {
+  expect 0 1 zproc setdefault k 1
+  expect 0 1 zproc setdefault k 2
+  expect 0 x zproc setdefault s x
+  expect 0 '"x"' zproc setdefault s y --json
+}
+
+@test "pop and popitem" {
+  zproc update a=1 b=x
+  expect 0 x zproc pop b
+  expect_error 1 "*'b'*" zproc pop b
+  expect 0 none zproc pop b --default none
+  expect 0 '["a",1]' zproc popitem
+  expect_error 1 "*" zproc popitem
+}
+
+@test "incr" {
+  expect 0 1 zproc incr n
+  expect 0 6 zproc incr n 5
+  expect 0 1 zproc incr n -5
+  expect 0 1.5 zproc incr n 0.5
+  zproc set n 9223372036854775807
+  expect_error 1 "*" zproc incr n
+  expect 0 9223372036854775807 zproc get n
+  zproc set s text
+  expect_error 1 "*'s'*" zproc incr s
+}
+
+@test "append" {
+  expect 0 '[1]' zproc append l 1
+  expect 0 '[1,"x"]' zproc append l x
+  zproc set s text
+  expect_error 1 "*'s'*" zproc append s 1
+}
+
+@test "cas" {
+  expect 0 a zproc cas k a --absent
+  expect_error 1 "*" zproc cas k b --absent
+  expect 0 b zproc cas k a b
+  expect_error 1 "*" zproc cas k a c
+  expect 0 b zproc get k
+  expect 0 c zproc cas k c --at 2
+  expect_error 1 "*" zproc cas k d --at 2
+  expect 0 c zproc get k
+}
+
+@test "eval" {
+  zproc update n=5 'my-key=2' list='[1,2,3]'
+  expect 0 7 zproc eval 'n + state["my-key"]'
+  expect 0 text zproc eval '"text"'
+  expect 0 '"text"' zproc eval '"text"' --json
+  expect 0 '[2,4,6]' zproc eval 'list.map(x, x * 2)'
+  expect 0 "" zproc eval --test 'n == 5'
+  expect 1 "" zproc eval --test 'n == 6'
+  expect_error 1 "*neither true nor false*" zproc eval --test n
+  expect_error 2 "*" zproc eval 'n +'
+}
+
+@test "what is not valid UTF-8 is refused" {
+  expect_error 2 "*valid UTF-8*" zproc get $'\xff'
+  expect_error 2 "*valid UTF-8*" zproc eval $'\xff'
+  expect_error 2 "*valid UTF-8*" zproc del a $'\xff'
+  expect_error 2 "*valid UTF-8*" zproc update $'\xff'=1
+  expect_error 2 "*valid UTF-8*" zproc watch $'\xff'
+  expect_error 2 "*valid UTF-8*" zproc watch --none $'\xff'
+}
+
+@test "namespaces" {
+  zproc set k 1
+  zproc -n other set k 2
+  expect 0 1 zproc get k
+  expect 0 2 zproc get k --namespace other
+  ZPROC_NAMESPACE=other expect 0 2 zproc get k
+  ZPROC_NAMESPACE=other expect 0 1 zproc get k -n default
+  zproc clear -n other
+  expect 0 1 zproc get k
+  expect_error 2 "*" zproc get k -n ''
+}
+
+@test "the reserved namespace is not for clients" {
+  expect_error 2 "*" zproc -n zproc set k 1
+  expect_error 2 "*" zproc -n zproc.x set k 1
+  expect 0 '{}' zproc -n zproc get
+}
+
+@test "ping and stats" {
+  expect 0 "$SERVER_PID" zproc ping
+  expect 0 "$SERVER_PID" zproc ping --payload '{"a": [1]}' --timeout 10s
+  zproc set k 1
+  [[ $(zproc stats) == '{'*'"revision":1'* ]]
+}
+
+@test "a server that does not answer" {
+  kill -STOP "$SERVER_PID"
+  local status=0
+  zproc ping --timeout 100ms 2>/dev/null || status=$?
+  kill -CONT "$SERVER_PID"
+  [ "$status" = 124 ]
+}
+
+@test "verbose tells revision and time" {
+  zproc -v set k 1 2>"$BATS_TEST_TMPDIR/stderr"
+  [[ $(cat "$BATS_TEST_TMPDIR/stderr") == "zproc: set: revision 1, "*" us" ]]
+}
+
+@test "a server over tcp" {
+  server_stop
+  server_start --address tcp://127.0.0.1:0
+  [[ $ZPROC_ADDRESS == tcp://127.0.0.1:* ]]
+  expect 0 "" zproc set k 1
+  expect 0 1 zproc get k
+  expect 0 1 zproc get k -a "tcp://localhost:${ZPROC_ADDRESS##*:}"
+}
+
+@test "a server at a path and at an abstract name" {
+  server_stop
+  server_start -a "ipc://$BATS_TEST_TMPDIR/s"
+  [ "$ZPROC_ADDRESS" = "ipc://$BATS_TEST_TMPDIR/s" ]
+  expect 0 "" zproc set k 1
+  server_stop
+  server_start --address "ipc://@zproc-bats-$$"
+  expect 0 "" zproc set k 1
+}
+
+@test "a live address is not taken over" {
+  run zproc server --address "$ZPROC_ADDRESS"
+  [ "$status" -ne 0 ]
+  expect 0 "$SERVER_PID" zproc ping
+}
+
+@test "50 processes increment one counter" {
+  for i in $(seq 50); do
+    zproc incr n >/dev/null 3>&- &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid"; done
+  expect 0 50 zproc get n
+}
