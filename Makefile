@@ -28,6 +28,7 @@ test: deps-test ## build (release and sanitizers) and run every test
 	@sh .ci/test
 
 bench: deps-bench build ## measure against peers and print ratios
+	@cmake --build --preset $(PRESET) --target bench
 	@sh tests/bench/run $(BIN)
 
 install: build ## install below PREFIX (default /usr/local)

@@ -1,0 +1,101 @@
+/* The benchmark's parts. Every row compares with a peer in the same run, the two sides taking turns, so that
+ * noise of the machine hits both. A row whose subject or peer is missing is skipped with a word. */
+#ifndef ZPROC_BENCH_H
+#define ZPROC_BENCH_H
+
+#include "client.h"
+
+#include <sys/types.h>
+
+/* ---- The table ---- */
+
+enum reach {
+    REACH_NONE,
+    REACH_RATIO_MOST,  /* zproc / peer ≤ figure */
+    REACH_FASTER,      /* peer / zproc ≥ figure */
+    REACH_RATIO_LEAST, /* zproc / peer ≥ figure */
+    REACH_MOST,        /* zproc ≤ figure, in the unit's base */
+};
+enum unit { UNIT_TIME /* ns */, UNIT_RATE /* a second */, UNIT_MEMORY /* bytes */ };
+
+struct row {
+    const char *what, *peer_name; /* peer_name may be NULL */
+    const char *skipped;          /* why; NULL: measured */
+    enum unit unit;
+    double zproc, peer;
+    enum reach reach;
+    double figure;
+};
+
+struct bench {
+    const char *bin;    /* folder of zproc's programs */
+    const char *own;    /* folder of the benchmark's programs */
+    const char *folder; /* empty, and the working folder; everything made here goes with it */
+    struct row *rows;
+    size_t row_count, row_capacity;
+    bool broken;
+};
+
+void row_add(struct bench *bench, struct row row);
+void row_skip(struct bench *bench, const char *what, const char *why);
+/* Something that must work did not: said on stderr, and the whole benchmark fails in the end. */
+void row_break(struct bench *bench, const char *what, const char *why);
+void table_print(const struct bench *bench);
+
+/* ---- Samples ---- */
+
+struct samples {
+    double *values;
+    size_t count, capacity;
+};
+void samples_add(struct samples *samples, double value);
+double samples_median(struct samples *samples); /* sorts */
+void samples_release(struct samples *samples);
+double now_ns(void);
+
+/* ---- Processes ---- */
+
+#define COMMAND_MAX 16
+struct command {
+    const char *argv[COMMAND_MAX];
+};
+/* Starts without waiting; output goes nowhere. It ends with this process, whatever happens. -1: cannot. */
+pid_t process_start(const struct command *command);
+/* SIGTERM, after 15 s SIGKILL; waits. */
+void process_end(pid_t pid);
+/* From start to exit in ns; -1 when it cannot be started or fails. */
+double process_time(const struct command *command);
+/* A program's path (borrowed from the heap, freed by the caller), NULL when it is not there. */
+char *program_in(const char *folder, const char *name);
+char *program_in_path(const char *name);
+/* Waits until somebody listens at a Unix socket. */
+bool socket_wait(const char *path);
+
+/* ---- Servers: subject and peers; address or path is freed by the caller ---- */
+
+struct server {
+    pid_t pid;     /* -1: not started */
+    char *path;    /* of its socket */
+    char *address; /* ipc://path */
+};
+/* False with why (static text) when the program is missing or does not start. */
+bool server_open(struct bench *bench, const char *name, struct server *server, const char **why);
+bool redis_open(struct bench *bench, struct server *server, const char **why);
+bool echo_open(struct bench *bench, const char *kind, struct server *server, const char **why);
+void server_shut(struct server *server);
+
+/* ---- Requests ---- */
+
+bool ask_get(struct client *client, const char *key);
+bool ask_set(struct client *client, const char *key, const char *value);
+
+/* ---- Rows ---- */
+
+void fresh_rows(struct bench *bench);
+void trip_rows(struct bench *bench);
+void watch_rows(struct bench *bench);
+void load_rows(struct bench *bench);
+void run_rows(struct bench *bench);
+void worker_rows(struct bench *bench);
+
+#endif

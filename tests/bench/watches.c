@@ -1,0 +1,203 @@
+/* How soon a waiting watcher wakes, and what many waiting watches cost those who write. */
+#include "bench.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#define WAKE_ROUNDS  3000
+#define SET_ROUNDS   4000
+#define WATCHES      10000
+#define WATCH_CLIENT 500 /* watches a connection: below the server's bound */
+#define CLIENTS      (WATCHES / WATCH_CLIENT)
+
+/* ---- The watcher, a process of its own ---- */
+
+static bool watch_send(struct client *client, const char *key)
+{
+    struct request request = {.operation = OP_watch};
+    request_set_str(&request, FIELD_key, str_of(key));
+    request_set_int(&request, FIELD_live, 1);
+    request_set_int(&request, FIELD_timeout_ms, 60000);
+    return client_send(client, &request, (struct str){0}, NULL) != 0;
+}
+
+/* An answer to a later request on the same connection: the server has the watches before it. */
+static bool watches_settled(struct client *client)
+{
+    struct request request = {.operation = OP_ping};
+    struct reply reply;
+    if (!client_do(client, &request, (struct str){0}, 10000, &reply, NULL))
+        return false;
+    reply_release(&reply);
+    return true;
+}
+
+static bool event_wait(struct client *client)
+{
+    struct reply reply;
+    while (!client_next(client, &reply)) {
+        struct pollfd poll_fd = {.fd = client_fd(client), .events = client_events(client)};
+        if (poll(&poll_fd, 1, 10000) <= 0 || !client_step(client, NULL))
+            return false;
+    }
+    bool ok = reply.ok;
+    reply_release(&reply);
+    return ok;
+}
+
+/* Writes 0 when its watch waits, and the time when it woke. */
+static int watcher(const char *address, int out)
+{
+    struct client *client = client_open(address, 1000, NULL);
+    double waiting = 0;
+    for (int i = 0; client && i < WAKE_ROUNDS; i++) {
+        if (!watch_send(client, "w") || !watches_settled(client) ||
+            !fd_write_all(out, &waiting, sizeof waiting) || !event_wait(client))
+            break;
+        double woke = now_ns();
+        if (!fd_write_all(out, &woke, sizeof woke))
+            break;
+    }
+    client_close(client);
+    return 0;
+}
+
+/* ---- Waking ---- */
+
+static bool wake_once(struct client *client, int from, int round, struct samples *wakes,
+                      struct samples *trips)
+{
+    double time;
+    char text[16];
+    snprintf(text, sizeof text, "%d", round);
+    if (read(from, &time, sizeof time) != sizeof time)
+        return false;
+    double start = now_ns();
+    if (!ask_get(client, "w"))
+        return false;
+    samples_add(trips, now_ns() - start);
+    start = now_ns();
+    if (!ask_set(client, "w", text) || read(from, &time, sizeof time) != sizeof time)
+        return false;
+    samples_add(wakes, time - start);
+    return true;
+}
+
+static bool wake(const char *address, struct samples *wakes, struct samples *trips)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return false;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(watcher(address, ends[1]));
+    close(ends[1]);
+    struct client *client = pid > 0 ? client_open(address, 1000, NULL) : NULL;
+    bool fine = client && ask_set(client, "w", "0");
+    for (int i = 0; fine && i < WAKE_ROUNDS; i++)
+        fine = wake_once(client, ends[0], i + 1, wakes, trips);
+    client_close(client);
+    close(ends[0]);
+    process_end(pid);
+    return fine;
+}
+
+static void wake_row(struct bench *bench)
+{
+    struct row row = {.what = "set until a waiting watcher is awake",
+                      .peer_name = "a bare round trip (get)",
+                      .reach = REACH_RATIO_MOST,
+                      .figure = 2};
+    struct samples wakes = {0}, trips = {0};
+    struct server zproc;
+    const char *why;
+    if (!server_open(bench, "wake", &zproc, &why)) {
+        row_skip(bench, row.what, why);
+    } else if (!wake(zproc.address, &wakes, &trips)) {
+        row_break(bench, row.what, "a watcher was not woken");
+    } else {
+        row.zproc = samples_median(&wakes);
+        row.peer = samples_median(&trips);
+        row_add(bench, row);
+    }
+    server_shut(&zproc);
+    samples_release(&wakes);
+    samples_release(&trips);
+}
+
+/* ---- Many watches on other keys ---- */
+
+static bool watches_put(const char *address, struct client *clients[CLIENTS])
+{
+    for (size_t i = 0; i < CLIENTS; i++) {
+        clients[i] = client_open(address, 1000, NULL);
+        if (!clients[i])
+            return false;
+        for (size_t j = 0; j < WATCH_CLIENT; j++) {
+            char key[32];
+            snprintf(key, sizeof key, "other-%zu", i * WATCH_CLIENT + j);
+            if (!watch_send(clients[i], key))
+                return false;
+        }
+        if (!watches_settled(clients[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool set_timed(struct client *client, int round, struct samples *samples)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", round);
+    double start = now_ns();
+    if (!ask_set(client, "k", text))
+        return false;
+    samples_add(samples, now_ns() - start);
+    return true;
+}
+
+static bool sets(const char *with_address, const char *without_address, struct samples *with,
+                 struct samples *without)
+{
+    struct client *clients[CLIENTS] = {0};
+    struct client *a = client_open(with_address, 1000, NULL);
+    struct client *b = client_open(without_address, 1000, NULL);
+    bool fine = a && b && watches_put(with_address, clients);
+    for (int i = 0; fine && i < SET_ROUNDS; i++)
+        fine = set_timed(a, i, with) && set_timed(b, i, without);
+    for (size_t i = 0; i < CLIENTS; i++)
+        client_close(clients[i]);
+    client_close(a);
+    client_close(b);
+    return fine;
+}
+
+static void many_row(struct bench *bench)
+{
+    struct row row = {.what = "set while 10,000 watches wait for other keys",
+                      .peer_name = "set, nobody waits",
+                      .reach = REACH_RATIO_MOST,
+                      .figure = 1.1};
+    struct samples with = {0}, without = {0};
+    struct server a, b = {.pid = -1};
+    const char *why;
+    if (!server_open(bench, "many", &a, &why) || !server_open(bench, "none", &b, &why)) {
+        row_skip(bench, row.what, why);
+    } else if (!sets(a.address, b.address, &with, &without)) {
+        row_break(bench, row.what, "the server refused a watch or a set");
+    } else {
+        row.zproc = samples_median(&with);
+        row.peer = samples_median(&without);
+        row_add(bench, row);
+    }
+    server_shut(&a);
+    server_shut(&b);
+    samples_release(&with);
+    samples_release(&without);
+}
+
+void watch_rows(struct bench *bench)
+{
+    wake_row(bench);
+    many_row(bench);
+}
