@@ -18,7 +18,11 @@ static bool watch_send(struct client *client, const char *key)
     request_set_str(&request, FIELD_key, str_of(key));
     request_set_int(&request, FIELD_live, 1);
     request_set_int(&request, FIELD_timeout_ms, 60000);
-    return client_send(client, &request, (struct str){0}, NULL) != 0;
+    struct err err = {0};
+    if (client_send(client, &request, (struct str){0}, &err) != 0)
+        return true;
+    fprintf(stderr, "bench: %s\n", err.message);
+    return false;
 }
 
 /* An answer to a later request on the same connection: the server has the watches before it. */
@@ -41,6 +45,8 @@ static bool event_wait(struct client *client)
             return false;
     }
     bool ok = reply.ok;
+    if (!ok)
+        fprintf(stderr, "bench: %s\n", reply.error.message);
     reply_release(&reply);
     return ok;
 }
