@@ -3,76 +3,70 @@
 
 #include <stdlib.h>
 
-#define ROUNDS   800
+#define ROUNDS   700
 #define WARM_UPS 20
 
-struct subject {
+struct peer {
+    const char *name, *missing; /* missing: why it cannot be measured, NULL if it can */
     struct command command;
-    struct samples samples;
-    bool there, failed;
+    enum reach reach;
+    double figure;
 };
 
-/* All subjects in turn, ROUNDS times. */
-static void take_turns(struct subject *subjects, size_t count)
+/* The two in turns and nothing else in between: a third, larger program would leave its cold caches to
+ * whichever comes next. */
+static void row_measure(struct bench *bench, const struct command *get, const struct peer *peer)
 {
-    for (int round = -WARM_UPS; round < ROUNDS; round++)
-        for (size_t i = 0; i < count; i++) {
-            if (!subjects[i].there || subjects[i].failed)
-                continue;
-            double time = process_time(&subjects[i].command);
-            subjects[i].failed = time < 0;
-            if (round >= 0 && time >= 0)
-                samples_add(&subjects[i].samples, time);
+    struct row row = {.what = "zproc get, a fresh process",
+                      .peer_name = peer->name,
+                      .reach = peer->reach,
+                      .figure = peer->figure};
+    struct samples ours = {0}, theirs = {0};
+    double time = 0, peer_time = 0;
+    for (int round = -WARM_UPS; round < ROUNDS && time >= 0 && peer_time >= 0; round++) {
+        time = process_time(get);
+        peer_time = process_time(&peer->command);
+        if (round >= 0) {
+            samples_add(&ours, time);
+            samples_add(&theirs, peer_time);
         }
-}
-
-enum { GET, NOTHING, TRIP, REDIS, SUBJECTS };
-
-static void row_of(struct bench *bench, struct subject *subjects, int peer, struct row row, const char *why)
-{
-    if (!subjects[peer].there)
-        row_skip(bench, row.what, why);
-    else if (subjects[GET].failed || subjects[peer].failed)
-        row_break(bench, row.what, subjects[GET].failed ? "zproc get failed" : "the peer failed");
-    else {
-        row.zproc = samples_median(&subjects[GET].samples);
-        row.peer = samples_median(&subjects[peer].samples);
-        row_add(bench, row);
     }
+    row.zproc = samples_median(&ours);
+    row.peer = samples_median(&theirs);
+    if (time >= 0 && peer_time >= 0)
+        row_add(bench, row);
+    else
+        row_break(bench, row.what, time < 0 ? "zproc get failed" : "the peer failed");
+    samples_release(&ours);
+    samples_release(&theirs);
 }
 
-static void measure(struct bench *bench, const struct server *zproc, const struct server *echo,
-                    const struct server *redis, const char *zproc_program, const char *why[SUBJECTS])
+static void measure(struct bench *bench, const struct server *zproc, const char *program)
 {
+    struct server echo, redis;
+    const char *no_echo = NULL, *no_redis = NULL;
     AUTO_FREE char *nothing = program_in(bench->own, "bench_nothing");
     AUTO_FREE char *trip = program_in(bench->own, "bench_trip");
     AUTO_FREE char *redis_cli = program_in_path("redis-cli");
-    struct subject subjects[SUBJECTS] = {
-        [GET] = {{{zproc_program, "get", "answer"}}, .there = true},
-        [NOTHING] = {{{nothing}}, .there = nothing},
-        [TRIP] = {{{trip, echo->path}}, .there = trip && echo->pid > 0},
-        [REDIS] = {{{redis_cli, "-s", redis->path, "get", "answer"}}, .there = redis_cli && redis->pid > 0},
+    if (echo_open(bench, "unix", &echo, &no_echo))
+        no_echo = trip ? NULL : "bench_trip is not built";
+    if (redis_open(bench, &redis, &no_redis))
+        no_redis = redis_cli ? NULL : "redis-cli is not installed (make deps-bench)";
+    const struct peer peers[] = {
+        {"C, does nothing", nothing ? NULL : "bench_nothing is not built", {{nothing}}, REACH_NONE, 0},
+        {"C, one AF_UNIX round trip", no_echo, {{trip, echo.path}}, REACH_RATIO_MOST, 1.3},
+        {"redis-cli get", no_redis, {{redis_cli, "-s", redis.path, "get", "answer"}}, REACH_FASTER, 4},
     };
+    struct command get = {{program, "get", "answer"}};
     setenv("ZPROC_ADDRESS", zproc->address, 1);
-    take_turns(subjects, SUBJECTS);
+    for (size_t i = 0; i < LENGTH_OF(peers); i++)
+        if (peers[i].missing)
+            row_skip(bench, "zproc get, a fresh process", peers[i].missing);
+        else
+            row_measure(bench, &get, &peers[i]);
     unsetenv("ZPROC_ADDRESS");
-    row_of(bench, subjects, NOTHING,
-           (struct row){.what = "zproc get, a fresh process", .peer_name = "a C program that does nothing"},
-           why[NOTHING]);
-    row_of(bench, subjects, TRIP,
-           (struct row){.what = "zproc get, a fresh process",
-                        .peer_name = "C, one AF_UNIX round trip",
-                        .reach = REACH_RATIO_MOST,
-                        .figure = 1.3},
-           why[TRIP]);
-    row_of(bench, subjects, REDIS,
-           (struct row){.what = "zproc get, a fresh process",
-                        .peer_name = "redis-cli get",
-                        .reach = REACH_FASTER,
-                        .figure = 4},
-           why[REDIS]);
-    for (size_t i = 0; i < SUBJECTS; i++)
-        samples_release(&subjects[i].samples);
+    server_shut(&echo);
+    server_shut(&redis);
 }
 
 static bool answer_put(const struct server *zproc)
@@ -86,24 +80,18 @@ static bool answer_put(const struct server *zproc)
 void fresh_rows(struct bench *bench)
 {
     static const char what[] = "zproc get, a fresh process";
-    struct server zproc, echo, redis;
-    const char *why[SUBJECTS] = {[NOTHING] = "bench_nothing is not built"};
+    struct server zproc;
+    const char *why;
     AUTO_FREE char *program = program_in(bench->bin, "zproc");
-    if (!program) {
+    if (!program)
         row_skip(bench, what, "zproc is not built");
-        return;
+    else if (!server_open(bench, "fresh", &zproc, &why))
+        row_skip(bench, what, why);
+    else {
+        if (answer_put(&zproc))
+            measure(bench, &zproc, program);
+        else
+            row_break(bench, what, "the server does not take a key");
+        server_shut(&zproc);
     }
-    if (!server_open(bench, "fresh", &zproc, &why[GET])) {
-        row_skip(bench, what, why[GET]);
-        return;
-    }
-    echo_open(bench, "unix", &echo, &why[TRIP]);
-    redis_open(bench, &redis, &why[REDIS]);
-    if (answer_put(&zproc))
-        measure(bench, &zproc, &echo, &redis, program, why);
-    else
-        row_break(bench, what, "the server does not take a key");
-    server_shut(&zproc);
-    server_shut(&echo);
-    server_shut(&redis);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WHAT_WIDTH 58
+#define WHAT_WIDTH 52
 
 double now_ns(void)
 {
@@ -129,7 +129,7 @@ static void row_print(const struct row *row)
         buf_add_format(&peer, " %s", row->peer_name);
         buf_add_format(&factor, "%.2f", ratio(row));
     }
-    printf("%-*s  %11s  %-34s  %6s  %-13s  %s\n", WHAT_WIDTH, row->what, zproc.data,
+    printf("%-*s  %11s  %-37s  %6s  %-13s  %s\n", WHAT_WIDTH, row->what, zproc.data,
            peer.data ? peer.data : "-", factor.data ? factor.data : "-", reach.data,
            row->reach == REACH_NONE ? "-"
            : reached(row)           ? "ok"
@@ -138,7 +138,7 @@ static void row_print(const struct row *row)
 
 void table_print(const struct bench *bench)
 {
-    printf("%-*s  %11s  %-34s  %6s  %-13s\n", WHAT_WIDTH, "what (medians)", "zproc", "peer", "ratio",
+    printf("%-*s  %11s  %-37s  %6s  %-13s\n", WHAT_WIDTH, "what (medians)", "zproc", "peer", "ratio",
            "reach");
     for (size_t i = 0; i < bench->row_count; i++)
         row_print(&bench->rows[i]);

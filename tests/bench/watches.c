@@ -15,14 +15,17 @@
 static bool watch_send(struct client *client, const char *key)
 {
     struct request request = {.operation = OP_watch};
-    request_set_str(&request, FIELD_key, str_of(key));
+    struct err err = {0};
+    struct value *keys = value_list();
+    list_push(keys, value_string(str_of(key)));
+    request_set_keys(&request, FIELD_keys, keys);
     request_set_int(&request, FIELD_live, 1);
     request_set_int(&request, FIELD_timeout_ms, 60000);
-    struct err err = {0};
-    if (client_send(client, &request, (struct str){0}, &err) != 0)
-        return true;
-    fprintf(stderr, "bench: %s\n", err.message);
-    return false;
+    bool sent = client_send(client, &request, (struct str){0}, &err) != 0;
+    if (!sent)
+        fprintf(stderr, "bench: %s\n", err.message);
+    value_unref(keys);
+    return sent;
 }
 
 /* An answer to a later request on the same connection: the server has the watches before it. */
