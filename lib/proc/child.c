@@ -340,7 +340,7 @@ static bool ends_open(struct ends *ends, const struct child_spec *spec, struct c
     if (!input_open(spec, &ends->fd[0], err))
         return false;
     for (int i = 1; i <= 2 && !spec->inherit_output; i++) {
-        int reading;
+        int reading = -1;
         if (!child->callbacks.output) {
             if (!null_open(O_WRONLY, &ends->fd[i], err))
                 return false;

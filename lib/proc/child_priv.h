@@ -4,7 +4,7 @@
 
 #include "tree_priv.h"
 
-#define READ_SIZE (64 * 1024)
+#define READ_SIZE 65536
 
 struct children {
     struct loop *loop;

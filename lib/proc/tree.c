@@ -73,12 +73,10 @@ bool process_lives(const struct process *process)
 /* -1 when it has ended. The start time is read while the descriptor pins the process. */
 static int process_open(const struct process *process)
 {
-    AUTO_FD int fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
-    if (fd < 0 || !process_lives(process))
-        return -1;
-    int opened = fd;
-    fd = -1;
-    return opened;
+    int fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
+    if (fd >= 0 && !process_lives(process))
+        fd_close(&fd);
+    return fd;
 }
 
 void process_signal(const struct process *process, int signal)
@@ -90,13 +88,13 @@ void process_signal(const struct process *process, int signal)
         kill(process->pid, signal);
 }
 
-static bool environ_has(const struct buf *environ, const char *entry)
+static bool environ_has(const struct buf *entries, const char *entry)
 {
     size_t len = strlen(entry) + 1;
-    for (size_t pos = 0; pos < environ->len;) {
-        const char *next = environ->data + pos;
-        const char *end = memchr(next, '\0', environ->len - pos);
-        size_t size = end ? (size_t)(end - next) + 1 : environ->len - pos;
+    for (size_t pos = 0; pos < entries->len;) {
+        const char *next = entries->data + pos;
+        const char *end = memchr(next, '\0', entries->len - pos);
+        size_t size = end ? (size_t)(end - next) + 1 : entries->len - pos;
         if (size == len && memcmp(next, entry, len) == 0)
             return true;
         pos += size;
@@ -123,8 +121,8 @@ enum marked process_marked(int pid, char *const marks[2])
     if (!marks[0] && !marks[1])
         return MARKED_NO;
     /* An empty one that has been laid out after the first look was not empty: hence a second. */
-    AUTO_BUF struct buf environ = {0};
-    for (int looks = 0; looks < 2 && environ.len == 0; looks++) {
+    AUTO_BUF struct buf entries = {0};
+    for (int looks = 0; looks < 2 && entries.len == 0; looks++) {
         if (looks > 0 && !environ_is_laid_out(pid))
             return MARKED_UNKNOWN;
         char path[40];
@@ -132,11 +130,11 @@ enum marked process_marked(int pid, char *const marks[2])
         AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
             return errno == EACCES || errno == EPERM ? MARKED_NO : MARKED_UNKNOWN;
-        if (!fd_read_all(fd, ENVIRON_LIMIT, &environ, NULL))
+        if (!fd_read_all(fd, ENVIRON_LIMIT, &entries, NULL))
             return MARKED_NO;
     }
     for (int i = 0; i < 2; i++)
-        if (marks[i] && !environ_has(&environ, marks[i]))
+        if (marks[i] && !environ_has(&entries, marks[i]))
             return MARKED_NO;
     return MARKED_YES;
 }

@@ -119,6 +119,7 @@ static void search_goes_on(void **state)
 static void script_without_interpreter(void **state)
 {
     AUTO_FREE char *path = file_make("script", "echo \"$1-$2\"\n", 13, 0755);
+    assert_int_equal(access(path, X_OK), 0);
     char *const argv[] = {"./script", "a b", "c", NULL};
     struct child_spec spec = run_spec(argv);
     spec.dir = folder;
@@ -185,6 +186,59 @@ static void inputs(void **state)
     run_start(*state, &run, &spec);
     run_finish(&run);
     assert_output(&run, 1, "some text");
+    run_release(&run);
+}
+
+/* Our own 0, 1 and 2 for a moment: a pipe's ends. */
+static void inherited_descriptors(void **state)
+{
+    int in[2], out[2], saved[3];
+    for (int i = 0; i < 3; i++)
+        saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 10);
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    assert_int_equal(write(in[1], "given", 5), 5);
+    close(in[1]);
+    dup2(in[0], 0);
+    dup2(out[1], 1);
+    dup2(out[1], 2);
+    char *const argv[] = {"sh", "-c", "cat; echo >&2", NULL};
+    struct child_spec spec = run_spec(argv);
+    spec.input = CHILD_STDIN_INHERIT;
+    spec.inherit_output = true;
+    struct run run = {0};
+    run_start(*state, &run, &spec);
+    run_finish(&run);
+    for (int i = 0; i < 3; i++) {
+        dup2(saved[i], i);
+        close(saved[i]);
+    }
+    char bytes[16];
+    assert_int_equal(read(out[0], bytes, sizeof bytes), 6);
+    assert_memory_equal(bytes, "given\n", 6);
+    assert_int_equal(run.bytes[0] + run.bytes[1], 0);
+    close(in[0]);
+    close(out[0]);
+    close(out[1]);
+    run_release(&run);
+}
+
+/* A supervisor whose own 0 to 2 are closed: the new pipes must not get lost among them. */
+static void closed_descriptors(void **state)
+{
+    int saved[3];
+    for (int i = 0; i < 3; i++)
+        saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 10);
+    for (int i = 0; i < 3; i++)
+        close(i);
+    struct run run = {0};
+    run_script(*state, &run, "cat; echo out; echo err >&2");
+    for (int i = 0; i < 3; i++) {
+        dup2(saved[i], i);
+        close(saved[i]);
+    }
+    assert_output(&run, 1, "out\n");
+    assert_output(&run, 2, "err\n");
     run_release(&run);
 }
 
@@ -305,6 +359,8 @@ int main(void)
         TEST(environment_and_folder),
         TEST(only_three_descriptors),
         TEST(inputs),
+        TEST(inherited_descriptors),
+        TEST(closed_descriptors),
         TEST(fresh_signals_and_session),
         TEST(dies_with_parent),
         TEST(large_parent),

@@ -156,6 +156,26 @@ static void stopped_child(void **state)
     run_release(&run);
 }
 
+static bool is_stopped(void *ctx)
+{
+    struct process process;
+    return process_read(child_pid(((const struct run *)ctx)->child), &process) && process.state == 'T';
+}
+
+static void stop_and_continue(void **state)
+{
+    struct world *world = *state;
+    struct run run = {0};
+    run_start_script(world, &run, "echo there; exec sleep 1000");
+    run_until_output(&run, "there");
+    child_signal(run.child, SIGSTOP);
+    world_until(world, is_stopped, &run);
+    child_signal(run.child, SIGHUP);
+    run_finish(&run);
+    assert_int_equal(run.end.signal, SIGHUP);
+    run_release(&run);
+}
+
 /* What it leaves behind may say goodbye, and that is read. */
 static void goodbye_of_what_is_left(void **state)
 {
@@ -263,6 +283,63 @@ static void reused_pid_is_spared(void **state)
     run_release(&run);
 }
 
+/* In a process of its own: a supervisor that may not signal what its child left. Returns that one's pid. */
+static int survivor_helper(void)
+{
+    void *state;
+    world_setup(&state);
+    struct run run = {0};
+    char *const argv[] = {"sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo pid=$!", NULL};
+    struct child_spec spec = run_spec(argv);
+    spec.orphan_grace_ms = 1;
+    run_start(state, &run, &spec);
+    if (setresuid(65534, 65534, 65534) != 0)
+        return -1;
+    run_finish(&run);
+    int pid = run_number(&run, "pid");
+    AUTO_FREE char *name = mem_format("pid %d (sleep)", pid);
+    return run.left && strcmp(run.left, name) == 0 ? pid : -1;
+}
+
+static void survivors_are_named(void **state)
+{
+    (void)state;
+    int ends[2];
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(pipe(ends), 0);
+    int helper = fork();
+    if (helper == 0) {
+        int pid = survivor_helper();
+        _exit(write(ends[1], &pid, sizeof pid) == sizeof pid ? 0 : 1);
+    }
+    close(ends[1]);
+    int pid = -1;
+    assert_int_equal(read(ends[0], &pid, sizeof pid), sizeof pid);
+    close(ends[0]);
+    waitpid(helper, NULL, 0);
+    assert_true(pid > 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+}
+
+/* Nobody is called back, nothing leaks; the children go on. */
+static void freed_with_children(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_new(NULL);
+    struct children *children = children_new(loop, NULL);
+    char *const argv[] = {"sleep", "1000", NULL};
+    struct child_spec spec = run_spec(argv);
+    struct child *child = child_spawn(children, &spec, &run_callbacks, NULL, NULL);
+    assert_non_null(child);
+    int pid = child_pid(child);
+    children_free(children);
+    loop_free(loop);
+    assert_true(pid_lives(pid));
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 /* In a process of its own: starts a daemon and a stubborn child, then ends all. */
 static int kill_all_helper(void)
 {
@@ -317,12 +394,15 @@ int main(void)
         TEST(recorded_before_the_signal),
         TEST(ignored_sigterm),
         TEST(stopped_child),
+        TEST(stop_and_continue),
         TEST(goodbye_of_what_is_left),
         TEST(asked_once),
         TEST(busy_forker),
         TEST(kill_within_output),
         TEST(same_by_list_and_by_scan),
         TEST(reused_pid_is_spared),
+        cmocka_unit_test(survivors_are_named),
+        cmocka_unit_test(freed_with_children),
         cmocka_unit_test(kill_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
