@@ -1,0 +1,123 @@
+/* Tables align, the summary counts, JSON carries results untouched. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "view.h"
+
+static void test_table_aligns_by_width(void **state)
+{
+    (void)state;
+    struct view_table table = {.columns = 3};
+    const char *const cells[] = {"a", "bb", "c", "\xe7\x8c\xab", "b", "", "abc", "", "x"};
+    for (size_t i = 0; i < LENGTH_OF(cells); i++)
+        view_table_add(&table, VIEW_RED, cells[i]);
+    AUTO_BUF struct buf out = {0};
+    view_table_print(&out, &table, false);
+    assert_string_equal(out.data, "a    bb  c\n"
+                                  "\xe7\x8c\xab   b\n"
+                                  "abc      x\n");
+    view_table_release(&table);
+}
+
+static void test_colour_only_when_asked(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf out = {0};
+    view_paint(&out, VIEW_RED, STR("x"), false);
+    view_paint(&out, VIEW_RED, STR("y"), true);
+    assert_string_equal(out.data, "x\033[31my\033[0m");
+}
+
+static void test_text_is_cleaned(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf out = {0};
+    view_add_clean(&out, STR("a\tb\x1b[31m\xff\xc3\xa4"));
+    assert_string_equal(out.data, "a b [31m\xef\xbf\xbd\xc3\xa4");
+}
+
+static const struct view_worker workers[] = {
+    {.name = "oven",
+     .status = "succeeded",
+     .reason = "",
+     .log = "",
+     .attempts = 2,
+     .exit = 0,
+     .duration_ms = 35,
+     .runs = -1,
+     .flaky = true,
+     .result = "9007199254740993"},
+    {.name = "baker",
+     .status = "failed",
+     .reason = "exit status 7",
+     .log = "/l/baker.log",
+     .attempts = 1,
+     .exit = 7,
+     .duration_ms = 2400,
+     .runs = -1,
+     .tail = {"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n", 24}},
+    {.name = "late",
+     .status = "skipped",
+     .reason = "baker failed",
+     .log = "",
+     .exit = -1,
+     .duration_ms = -1,
+     .runs = -1},
+};
+static const struct view_summary summary = {.name = "bakery",
+                                            .id = "r1",
+                                            .exit = 7,
+                                            .duration_ms = 3400,
+                                            .workers = workers,
+                                            .count = LENGTH_OF(workers)};
+
+static void test_summary_says_what_failed(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf out = {0};
+    view_summary_print(&out, &summary, false);
+    assert_non_null(strstr(out.data, "oven    succeeded  2 (flaky)  35ms\n"));
+    assert_non_null(strstr(out.data, "baker   failed     1          2.4s  exit status 7\n"));
+    assert_non_null(strstr(out.data, "late    skipped    -          -     baker failed\n"));
+    assert_non_null(strstr(out.data, "baker: the end of its stderr (/l/baker.log)\n  2\n  3\n"));
+    assert_non_null(strstr(out.data, "1 succeeded, 1 failed, 1 skipped in 3.4s\n"));
+}
+
+static void test_summary_as_json(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf out = {0};
+    view_summary_json(&out, &summary);
+    struct err err;
+    AUTO_VALUE struct value *root = value_parse((struct str){out.data, out.len - 1}, &err);
+    assert_non_null(root);
+    struct value *list = map_get(root, STR("workers"));
+    assert_int_equal(value_len(list), 3);
+    assert_int_equal(value_as_int(map_get(list_at(list, 0), STR("result"))), 9007199254740993);
+    assert_int_equal(value_as_int(map_get(list_at(list, 1), STR("exit"))), 7);
+    assert_null(map_get(list_at(list, 2), STR("exit")));
+}
+
+static void test_line_as_json(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf out = {0};
+    view_line_json(&out, "w", 2, (struct str){"a\0\xff\"", 4}, 5);
+    assert_string_equal(
+        out.data,
+        "{\"worker\":\"w\",\"stream\":\"stderr\",\"line\":\"a\\u0000\xef\xbf\xbd\\\"\",\"time\":5}\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table_aligns_by_width), cmocka_unit_test(test_colour_only_when_asked),
+        cmocka_unit_test(test_text_is_cleaned),       cmocka_unit_test(test_summary_says_what_failed),
+        cmocka_unit_test(test_summary_as_json),       cmocka_unit_test(test_line_as_json),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
