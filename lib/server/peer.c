@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define STALL_FIRST_MS 10
+#define STALL_FIRST_MS 1
 #define STALL_LAST_MS  1000
 #define STALL_LIMIT_MS 30000
 #define HELD_COUNT_MAX 1024
@@ -186,8 +186,13 @@ static void peer_retry(struct server *server, struct peer *peer, int64_t now)
     if (peer->unsent.len == 0) {
         buf_release(&peer->unsent);
         peer_resume(server, peer);
-    } else if (now - peer->stalled_since >= STALL_LIMIT_MS) {
+    } else if (pos == 0 && now - peer->stalled_since >= STALL_LIMIT_MS) {
         peer_disconnect(server, peer);
+    } else if (pos > 0) {
+        /* It reads: the answers are just more than the socket takes at once. */
+        peer->stalled_since = now;
+        peer->retry_ms = STALL_FIRST_MS;
+        deadline_set(&server->timers_peer, &peer->timer, now + peer->retry_ms);
     } else {
         peer->retry_ms = peer->retry_ms * 2 > STALL_LAST_MS ? STALL_LAST_MS : peer->retry_ms * 2;
         deadline_set(&server->timers_peer, &peer->timer, now + peer->retry_ms);
