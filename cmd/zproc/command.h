@@ -14,7 +14,7 @@ struct option {
     const char *help;
 };
 
-enum command_group { GROUP_READ, GROUP_WRITE, GROUP_WATCH, GROUP_SERVER };
+enum command_group { GROUP_RUN, GROUP_READ, GROUP_WRITE, GROUP_WATCH, GROUP_SERVER };
 
 struct context;
 
@@ -80,6 +80,12 @@ bool args_number(const struct args *args, const char *name, int64_t *number, str
 
 void help_command(struct buf *buf, const struct command *command);
 void help_all(struct buf *buf);
+
+/* ---- The other programs ---- */
+
+/* The path of zproc-run or zproc-server: beside zproc (build folder) or in ../libexec/zproc (installed). NULL
+ * with err; the caller frees it. */
+char *program_find(const char *name, struct err *err);
 
 /* ---- The context of a command ---- */
 

@@ -4,10 +4,8 @@
 #define COLUMN 30
 
 static const char *const group_titles[] = {
-    [GROUP_READ] = "Read the state",
-    [GROUP_WRITE] = "Write the state",
-    [GROUP_WATCH] = "Wait for changes",
-    [GROUP_SERVER] = "Servers",
+    [GROUP_RUN] = "Run workers",        [GROUP_READ] = "Read the state", [GROUP_WRITE] = "Write the state",
+    [GROUP_WATCH] = "Wait for changes", [GROUP_SERVER] = "Servers",
 };
 
 static void add_row(struct buf *buf, size_t start, const char *help)
@@ -51,7 +49,7 @@ void help_command(struct buf *buf, const struct command *command)
 void help_all(struct buf *buf)
 {
     buf_add_text(buf, "Usage: zproc [GLOBAL OPTIONS] COMMAND [OPTIONS] [OPERANDS]\n"
-                      "One shared, watchable JSON state for processes.\n");
+                      "Run a graph of commands with one shared, watchable JSON state.\n");
     for (size_t group = 0; group < LENGTH_OF(group_titles); group++) {
         buf_add_format(buf, "\n%s:\n", group_titles[group]);
         for (const struct command *const *next = commands; *next; next++) {

@@ -15,36 +15,6 @@ static const struct option server_options[] = {
     {0},
 };
 
-/* The folder of this program, NULL with err. */
-static char *own_folder(struct err *err)
-{
-    char path[4096];
-    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (len <= 0) {
-        err_errno(err, errno, "cannot find this program's own folder");
-        return NULL;
-    }
-    const char *slash = memrchr(path, '/', (size_t)len);
-    return mem_copy(path, slash ? (size_t)(slash - path) : (size_t)len);
-}
-
-/* Beside zproc (build folder) or in ../libexec/zproc (installed). Only returns on failure. */
-static bool program_exec(const char *name, char **argv, struct err *err)
-{
-    AUTO_FREE char *folder = own_folder(err);
-    if (!folder)
-        return false;
-    AUTO_FREE char *beside = mem_format("%s/%s", folder, name);
-    AUTO_FREE char *installed = mem_format("%s/../libexec/zproc/%s", folder, name);
-    argv[0] = beside;
-    execv(beside, argv);
-    if (errno == ENOENT) {
-        argv[0] = installed;
-        execv(installed, argv);
-    }
-    return err_errno(err, errno, "cannot start '%s'", name);
-}
-
 static bool memory_only(const struct args *args, struct err *err)
 {
     const char *durability = args_value(args, "durability");
@@ -76,7 +46,13 @@ static int run_server(struct context *context, struct err *err)
     }
     if (args_has(args, "insecure"))
         argv[count++] = (char *)"--insecure";
-    return program_exec("zproc-server", argv, err) ? 0 : FAILED;
+    AUTO_FREE char *program = program_find("zproc-server", err);
+    if (!program)
+        return FAILED;
+    argv[0] = program;
+    execv(program, argv);
+    err_errno(err, errno, "cannot start '%s'", program);
+    return FAILED;
 }
 
 const struct command cmd_server = {

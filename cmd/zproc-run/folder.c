@@ -1,0 +1,157 @@
+/* The folder .zproc: where the server's address is recorded while a run goes on, and where logs are kept. */
+#include "run_priv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KEPT_RUNS 20 /* whose logs are kept */
+
+void run_id_make(char id[32])
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+    time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    size_t len = strftime(id, 20, "%Y%m%d-%H%M%S-", &tm);
+    unsigned char random[6];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        abort(); /* six bytes never come short once the pool is ready */
+    for (size_t i = 0; i < sizeof random; i++)
+        id[len + i] = letters[random[i] % 32];
+    id[len + sizeof random] = '\0';
+}
+
+/* A new file with this text, put in place of the old one as a whole. */
+static bool file_replace(const char *path, struct str text, struct err *err)
+{
+    AUTO_FREE char *aside = mem_format("%s.%ld", path, (long)getpid());
+    AUTO_FD int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return err_errno(err, errno, "cannot write \"%s\"", aside);
+    if (fd_write_all(fd, text.data, text.len) && rename(aside, path) == 0)
+        return true;
+    err_errno(err, errno, "cannot write \"%s\"", path);
+    unlink(aside);
+    return false;
+}
+
+/* Keeps what zproc writes out of version control. */
+static void write_gitignore(const char *root)
+{
+    AUTO_FREE char *path = mem_format("%s/.gitignore", root);
+    AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd >= 0 && !fd_write_all(fd, "*\n", 2))
+        unlink(path);
+}
+
+/* "20261123-054200-nazxyi": the form that run_id_make gives. */
+static int is_run_id(const struct dirent *entry)
+{
+    static const char form[] = "dddddddd-dddddd-xxxxxx";
+    const char *name = entry->d_name;
+    for (size_t i = 0; i < sizeof form; i++) {
+        bool digit = name[i] >= '0' && name[i] <= '9', letter = name[i] >= 'a' && name[i] <= 'z';
+        bool fits = form[i] == 'd' ? digit : form[i] == 'x' ? digit || letter : name[i] == form[i];
+        if (!fits)
+            return 0;
+    }
+    return 1;
+}
+
+/* The files of a run and its folder; what is not a plain file there stays, and so does the folder then. */
+static void remove_run(const char *logs, const char *id)
+{
+    AUTO_FREE char *path = mem_format("%s/%s", logs, id);
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+    rmdir(path);
+}
+
+static void remove_old_runs(const char *root)
+{
+    AUTO_FREE char *logs = mem_format("%s/logs", root);
+    struct dirent **runs;
+    int count = scandir(logs, &runs, is_run_id, alphasort);
+    for (int i = 0; i < count; i++) {
+        if (i < count - KEPT_RUNS)
+            remove_run(logs, runs[i]->d_name);
+        free(runs[i]);
+    }
+    if (count >= 0)
+        free(runs);
+}
+
+static bool make_logs(struct folder *folder, const char *id, struct err *err)
+{
+    folder->run = mem_format("%s/logs/%s", folder->root, id);
+    if (!dir_make(folder->run, 0755, err))
+        return false;
+    remove_old_runs(folder->root);
+    AUTO_FREE char *latest = mem_format("%s/logs/latest", folder->root);
+    AUTO_FREE char *aside = mem_format("%s/logs/.latest.%s", folder->root, id);
+    if (symlink(id, aside) != 0 || rename(aside, latest) != 0)
+        return err_errno(err, errno, "cannot make the link \"%s\"", latest);
+    return true;
+}
+
+bool folder_open(struct folder *folder, const struct plan *plan, const char *id, bool logs, struct err *err)
+{
+    const char *dir = plan->run.dir;
+    folder->root = dir[0] == '/' ? mem_text(dir) : mem_format("%s/%s", plan->dir, dir);
+    struct stat st;
+    folder->made = stat(folder->root, &st) != 0;
+    if (!dir_make(folder->root, 0755, err))
+        return false;
+    write_gitignore(folder->root);
+    return !logs || make_logs(folder, id, err);
+}
+
+bool folder_record(struct folder *folder, const char *address, struct err *err)
+{
+    char *path = mem_format("%s/address", folder->root);
+    AUTO_FREE char *text = mem_format("%s\n", address);
+    if (!file_replace(path, str_of(text), err)) {
+        free(path);
+        return false;
+    }
+    folder->address = path;
+    folder->recorded = mem_text(address);
+    return true;
+}
+
+static void remove_record(struct folder *folder)
+{
+    AUTO_BUF struct buf text = {0};
+    if (!file_read(folder->address, 4096, &text, NULL))
+        return;
+    while (text.len > 0 && text.data[text.len - 1] == '\n')
+        text.len--;
+    if (str_is(buf_str(&text), folder->recorded))
+        unlink(folder->address);
+}
+
+void folder_close(struct folder *folder)
+{
+    if (folder->address)
+        remove_record(folder);
+    if (folder->made && !folder->run) {
+        /* A run without a manifest leaves nothing behind; rmdir spares what somebody else put there. */
+        AUTO_FREE char *ignore = mem_format("%s/.gitignore", folder->root);
+        unlink(ignore);
+        rmdir(folder->root);
+    }
+    free(folder->root);
+    free(folder->run);
+    free(folder->address);
+    free(folder->recorded);
+    *folder = (struct folder){0};
+}

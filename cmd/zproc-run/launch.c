@@ -1,0 +1,374 @@
+/* Processes of tasks: the command line and the environment, and their start, end and output. */
+#include "run_priv.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#define VALUE_MAX (64 * 1024) /* a longer value is passed as a file */
+
+void words_release(struct words *words)
+{
+    for (size_t i = 0; i < words->count; i++)
+        free(words->items[i]);
+    free(words->items);
+    *words = (struct words){0};
+}
+
+static void words_add(struct words *words, char *word)
+{
+    mem_grow(words->items, words->capacity, words->count + 1);
+    words->items[words->count++] = word;
+    words->items[words->count] = NULL;
+}
+
+/* The text filled in; NULL with err, also for a NUL, which no process can be given. */
+static char *expand(const struct scope *scope, const struct plan_text *text, struct err *err)
+{
+    AUTO_BUF struct buf out = {0};
+    if (!scope_expand(scope, text, &out, err)) {
+        err_wrap(err, "cannot fill in \"%s\"", text->raw);
+        return NULL;
+    }
+    if (out.len > 0 && memchr(out.data, '\0', out.len)) {
+        err_set(err, ERR_INVALID, "\"%s\" comes out with a NUL character, which no command can be given",
+                text->raw);
+        return NULL;
+    }
+    return buf_detach(&out);
+}
+
+static bool add_texts(struct words *words, const struct scope *scope, const struct plan_texts *texts,
+                      struct err *err)
+{
+    for (size_t i = 0; i < texts->count; i++) {
+        char *word = expand(scope, &texts->items[i], err);
+        if (!word)
+            return false;
+        words_add(words, word);
+    }
+    return true;
+}
+
+static bool add_command(struct words *words, const struct scope *scope, const struct plan_command *command,
+                        const struct plan_texts *args, struct err *err)
+{
+    if (command->shell && !add_texts(words, scope, &scope->run->plan->run.shell, err))
+        return false;
+    if (!add_texts(words, scope, &command->words, err))
+        return false;
+    if (command->shell)
+        words_add(words, mem_text(scope->task->worker->name)); /* $0 */
+    return !args || add_texts(words, scope, args, err);
+}
+
+static bool apply_env(const struct scope *scope, const struct plan_env *env, struct err *err)
+{
+    for (size_t i = 0; i < env->count; i++) {
+        const struct plan_variable *variable = &env->items[i];
+        AUTO_FREE char *value = variable->value.raw ? expand(scope, &variable->value, err) : NULL;
+        if (variable->value.raw && !value)
+            return err_wrap(err, "variable %s", variable->name);
+        environment_set(scope->env, variable->name, value);
+    }
+    return true;
+}
+
+static void set_number(struct environment *env, const char *name, int64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)number);
+    environment_set(env, name, text);
+}
+
+/* A trigger's event. A value that does not fit into a variable goes into a file. */
+static bool set_event(struct environment *env, const struct run *run, struct task *task, struct err *err)
+{
+    const struct event *event = &task->event;
+    AUTO_BUF struct buf value = {0};
+    if (event->value && value_type(event->value) == VALUE_STRING)
+        buf_add_str(&value, value_as_str(event->value));
+    else if (event->value)
+        value_print(&value, event->value);
+    bool long_value = value.len > VALUE_MAX || (value.len > 0 && memchr(value.data, '\0', value.len));
+    if (long_value && !task->value && !(task->value = task_file(run, task, "value", buf_str(&value), err)))
+        return false;
+    set_number(env, "ZPROC_REVISION", event->revision);
+    environment_set(env, "ZPROC_KEY", event->key ? event->key : "");
+    environment_set(env, "ZPROC_VALUE", long_value || !value.data ? "" : value.data);
+    environment_set(env, "ZPROC_VALUE_FILE", task->value);
+    environment_set(env, "ZPROC_DELETED", event->changed && !event->value ? "1" : "");
+    environment_set(env, "ZPROC_SNAPSHOT", task->snapshot);
+    return true;
+}
+
+static bool set_own(struct launch *launch, struct run *run, struct task *task, const struct sup_task *info,
+                    struct err *err)
+{
+    struct environment *env = &launch->env;
+    const char *path = environment_get(env, "PATH");
+    AUTO_FREE char *new_path =
+        path ? mem_format("%s:%s", run->path, path) : mem_format("%s:/usr/bin:/bin", run->path);
+    environment_set(env, "PATH", new_path);
+    environment_set(env, "ZPROC_ADDRESS", task->worker->stateful ? run->address : "none");
+    environment_set(env, "ZPROC_NAMESPACE", task->worker->namespace);
+    if (task->worker->stateful)
+        environment_set(env, "ZPROC_SESSION", task->session);
+    environment_set(env, "ZPROC_RUN", run->id);
+    environment_set(env, "ZPROC_WORKER", task->worker->name);
+    set_number(env, "ZPROC_REPLICA", task->replica);
+    set_number(env, "ZPROC_ATTEMPT", info->attempt);
+    set_number(env, "ZPROC_TASK", task->number);
+    /* Descendants are told apart by these two, also from those of another instance of the same worker. */
+    launch->marks[0] = mem_format("ZPROC_RUN=%s", run->id);
+    launch->marks[1] = mem_format("ZPROC_TASK=%u", task->number);
+    return task->parent == SUP_NO_TASK || set_event(env, run, task, err);
+}
+
+static bool set_dir(struct launch *launch, const struct scope *scope, struct err *err)
+{
+    const struct plan *plan = scope->run->plan;
+    const struct plan_text *text = &scope->task->worker->dir;
+    if (!text->raw) {
+        launch->dir = mem_text(plan->dir);
+        return true;
+    }
+    AUTO_FREE char *dir = expand(scope, text, err);
+    if (!dir)
+        return false;
+    launch->dir = dir[0] == '/' ? mem_text(dir) : mem_format("%s/%s", plan->dir, dir);
+    return true;
+}
+
+static void set_spec(struct launch *launch, const struct run *run, const struct task *task,
+                     enum launch_what what)
+{
+    bool direct = run->options->command && what == LAUNCH_WORKER;
+    launch->spec = (struct child_spec){
+        .argv = launch->argv.items,
+        .env = launch->env.items,
+        .dir = launch->dir,
+        .input = direct                                            ? CHILD_STDIN_INHERIT
+                 : what == LAUNCH_WORKER && task->snapshot != NULL ? CHILD_STDIN_FILE
+                                                                   : CHILD_STDIN_NULL,
+        .input_file = task->snapshot,
+        .inherit_output = direct,
+        .die_with_parent = true,
+        .marks = {launch->marks[0], launch->marks[1]},
+    };
+}
+
+bool launch_prepare(struct launch *launch, struct run *run, struct task *task, enum launch_what what,
+                    struct err *err)
+{
+    const struct plan_worker *worker = task->worker;
+    struct scope scope = {.run = run, .task = task, .env = &launch->env};
+    struct sup_task info;
+    if (!sup_task_at(run->sup, task->number, &info))
+        return err_set(err, ERR_INTERNAL, "the task is gone");
+    bool retry = info.attempt > 1;
+    environment_inherit(&launch->env);
+    if (!apply_env(&scope, &run->plan->env, err) || !apply_env(&scope, &worker->env, err) ||
+        (retry && !apply_env(&scope, &worker->retry.env, err)) || !set_own(launch, run, task, &info, err) ||
+        !set_dir(launch, &scope, err))
+        return false;
+    const struct plan_texts *args = retry && worker->retry.has_args ? &worker->retry.args : &worker->args;
+    bool ok = what == LAUNCH_WORKER ? add_command(&launch->argv, &scope, &worker->run, args, err)
+              : what == LAUNCH_STOP ? add_command(&launch->argv, &scope, &worker->stop.run, NULL, err)
+                                    : add_command(&launch->argv, &scope, &worker->ready.exec, NULL, err);
+    if (!ok)
+        return false;
+    set_spec(launch, run, task, what);
+    return true;
+}
+
+void launch_release(struct launch *launch)
+{
+    environment_release(&launch->env);
+    words_release(&launch->argv);
+    free(launch->dir);
+    free(launch->marks[0]);
+    free(launch->marks[1]);
+    *launch = (struct launch){0};
+}
+
+/* ---- Processes ---- */
+
+static struct process *process_new(struct run *run, struct task *task, struct sup_ref ref)
+{
+    struct process *process = mem_new(sizeof *process);
+    *process = (struct process){.run = run, .task = task, .ref = ref, .next = run->processes};
+    if (run->processes)
+        run->processes->previous = process;
+    run->processes = process;
+    task->held++;
+    output_open(&process->output, run, task);
+    return process;
+}
+
+static void process_free(struct process *process)
+{
+    struct run *run = process->run;
+    struct task *task = process->task;
+    if (process->previous)
+        process->previous->next = process->next;
+    else
+        run->processes = process->next;
+    if (process->next)
+        process->next->previous = process->previous;
+    output_release(&process->output);
+    free(process);
+    task->held--;
+    task_drop(run, task);
+}
+
+static void process_output(void *ctx, struct child *child, int stream, struct str bytes)
+{
+    struct process *process = ctx;
+    (void)child;
+    output_bytes(&process->output, stream, bytes);
+}
+
+static bool is_success(const struct plan_worker *worker, const struct child_end *end)
+{
+    for (size_t i = 0; i < worker->success_count; i++)
+        if (end->signal == 0 && end->status == worker->success[i])
+            return true;
+    return end->signal == 0 && worker->success_count == 0 && end->status == 0;
+}
+
+static void process_ended(void *ctx, struct child *child, const struct child_end *end)
+{
+    struct process *process = ctx;
+    struct run *run = process->run;
+    AUTO_BUF struct buf result = {0};
+    (void)child;
+    if (end->left)
+        run_say(run, 1, "%s: could not end %s", process->task->name, end->left);
+    output_end(&process->output, !is_success(process->task->worker, end));
+    output_result(&process->output, &result);
+    struct sup_event event = {.kind = SUP_ENDED,
+                              .ref = process->ref,
+                              .status = end->status,
+                              .signal = end->signal,
+                              .text = buf_str(&result)};
+    process->task->process = NULL;
+    process_free(process);
+    run_event(run, event);
+}
+
+static void spawn_failed(struct run *run, struct sup_ref ref, int status, const char *reason)
+{
+    run_event(run, (struct sup_event){
+                       .kind = SUP_SPAWN_FAILED, .ref = ref, .status = status, .text = str_of(reason)});
+}
+
+static void spawn_now(struct run *run, struct task *task)
+{
+    static const struct child_callbacks callbacks = {.output = process_output, .ended = process_ended};
+    struct launch launch = {0};
+    struct err err;
+    struct sup_ref ref = task->spawn;
+    task->spawning = false;
+    if (task->obstacle) {
+        spawn_failed(run, ref, 125, task->obstacle);
+        return;
+    }
+    struct process *process = NULL;
+    int status = 125;
+    if (launch_prepare(&launch, run, task, LAUNCH_WORKER, &err)) {
+        process = process_new(run, task, ref);
+        buf_clear(process->output.tail);
+        process->child = child_spawn(run->children, &launch.spec, &callbacks, process, &err);
+        status = err.code == ERR_NOT_FOUND ? 127 : err.code == ERR_DENIED ? 126 : 125;
+    }
+    launch_release(&launch);
+    if (process && process->child) {
+        task->process = process;
+        if (run->paused)
+            child_pause(process->child, true);
+        run_event(run, (struct sup_event){.kind = SUP_SPAWNED, .ref = ref, .pid = child_pid(process->child)});
+        return;
+    }
+    if (process)
+        process_free(process);
+    spawn_failed(run, ref, status, err.message);
+}
+
+void launch_spawn(struct run *run, struct task *task, struct sup_ref ref)
+{
+    task->spawn = ref;
+    task->spawning = true;
+    launch_ready(run, task);
+}
+
+void launch_ready(struct run *run, struct task *task)
+{
+    if (task->spawning && task->needed == 0)
+        spawn_now(run, task);
+}
+
+/* A stop before the start has come about: nothing ran, so that it has ended. */
+static bool cancel_spawn(struct run *run, struct task *task, struct sup_ref ref, int signal)
+{
+    if (!task->spawning || task->spawn.incarnation != ref.incarnation)
+        return false;
+    task->spawning = false;
+    run_event(run, (struct sup_event){.kind = SUP_ENDED, .ref = ref, .signal = signal});
+    return true;
+}
+
+static struct process *find_process(const struct task *task, struct sup_ref ref)
+{
+    return task->process && task->process->ref.incarnation == ref.incarnation ? task->process : NULL;
+}
+
+static void stop_ended(void *ctx, struct child *child, const struct child_end *end)
+{
+    struct process *process = ctx;
+    (void)child;
+    (void)end;
+    output_end(&process->output, end->status != 0 || end->signal > 0);
+    process_free(process);
+}
+
+/* The worker's own stop command; it has the time of `grace`. */
+static bool run_stop(struct run *run, struct task *task, struct err *err)
+{
+    static const struct child_callbacks callbacks = {.output = process_output, .ended = stop_ended};
+    struct launch launch = {0};
+    bool ok = launch_prepare(&launch, run, task, LAUNCH_STOP, err);
+    if (ok) {
+        struct process *process = process_new(run, task, (struct sup_ref){task->number, 0});
+        process->child = child_spawn(run->children, &launch.spec, &callbacks, process, err);
+        ok = process->child != NULL;
+        if (!ok)
+            process_free(process);
+    }
+    launch_release(&launch);
+    return ok;
+}
+
+void launch_terminate(struct run *run, struct task *task, struct sup_ref ref)
+{
+    struct err err;
+    if (cancel_spawn(run, task, ref, SIGTERM))
+        return;
+    struct process *process = find_process(task, ref);
+    if (!process)
+        return;
+    if (task->worker->stop.run.given) {
+        if (run_stop(run, task, &err))
+            return;
+        run_say(run, 1, "%s: cannot run its stop command: %s", task->name, err.message);
+    }
+    child_signal(process->child, task->worker->stop.signal);
+}
+
+void launch_kill(struct run *run, struct task *task, struct sup_ref ref)
+{
+    if (cancel_spawn(run, task, ref, SIGKILL))
+        return;
+    struct process *process = find_process(task, ref);
+    if (process)
+        child_kill(process->child);
+}

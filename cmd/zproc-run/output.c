@@ -1,0 +1,233 @@
+/* What workers print: every byte into the log; lines with the worker's name, or as the user wants them, on
+ * the console; the last line of stdout is the result; the end of stderr is kept for the summary. */
+#include "run_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define RESULT_MAX (64 * 1024)
+#define LINE_BYTES (64 * 1024)       /* a longer line is shown in pieces */
+#define HELD_MAX   (4 * 1024 * 1024) /* of a worker, for the modes that print at its end */
+#define TAIL_MAX   4096
+
+static char *log_path(struct run *run, const struct task *task, struct err *err)
+{
+    if (!task->worker->log_file.raw) {
+        char *path = mem_format("%s/%s.log", run->folder.run, task->name);
+        for (char *at = path + strlen(run->folder.run) + 1; *at; at++)
+            if (*at == '/')
+                *at = '_';
+        return path;
+    }
+    struct environment env = {0};
+    AUTO_BUF struct buf text = {0};
+    environment_inherit(&env);
+    struct scope scope = {.run = run, .task = task, .env = &env};
+    bool ok = scope_expand(&scope, &task->worker->log_file, &text, err);
+    environment_release(&env);
+    if (!ok)
+        return NULL;
+    const char *path = text.data ? text.data : "";
+    return path[0] == '/' ? mem_text(path) : mem_format("%s/%s", run->plan->dir, path);
+}
+
+static void open_log(struct output *output, struct task *task)
+{
+    struct err err;
+    struct run *run = output->run;
+    if (!run->folder.run)
+        return;
+    if (!task->log)
+        task->log = log_path(run, task, &err);
+    if (task->log)
+        output->log = open(task->log, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, 0644);
+    if (task->log && output->log < 0)
+        err_errno(&err, errno, "cannot write \"%s\"", task->log);
+    if (output->log < 0)
+        run_say(run, 1, "%s: no log: %s", task->name, err.message);
+}
+
+void output_open(struct output *output, struct run *run, struct task *task)
+{
+    struct task *parent = run_task(run, task->parent);
+    *output = (struct output){.run = run,
+                              .name = task->name,
+                              .log = -1,
+                              .wants_result = task->worker->result_stdout,
+                              .tail = parent ? &parent->tail : &task->tail};
+    open_log(output, task);
+}
+
+/* The last line of stdout so far, whether it has its newline yet or not. */
+static void track_result(struct output *output, struct str bytes)
+{
+    const char *end = bytes.data + bytes.len;
+    bool ended = end[-1] == '\n';
+    const char *newline = memrchr(bytes.data, '\n', bytes.len - (ended ? 1 : 0));
+    const char *start = newline ? newline + 1 : bytes.data;
+    if (newline || output->last_ended) {
+        buf_clear(&output->last);
+        output->last_long = false;
+    }
+    output->last_ended = ended;
+    size_t len = (size_t)(end - start) - (ended ? 1 : 0);
+    if (output->last.len + len > RESULT_MAX)
+        output->last_long = true;
+    else
+        buf_add(&output->last, start, len);
+}
+
+static void track_tail(struct buf *tail, struct str bytes)
+{
+    if (bytes.len > TAIL_MAX)
+        bytes = (struct str){bytes.data + bytes.len - TAIL_MAX, TAIL_MAX};
+    buf_add_str(tail, bytes);
+    if (tail->len > (size_t)2 * TAIL_MAX)
+        buf_consume(tail, tail->len - TAIL_MAX);
+}
+
+static size_t name_index(const struct output *output)
+{
+    const struct plan *plan = output->run->plan;
+    for (size_t i = 0; i < plan->worker_count; i++) {
+        size_t len = strlen(plan->workers[i].name);
+        if (strncmp(plan->workers[i].name, output->name, len) == 0 &&
+            (output->name[len] == '\0' || output->name[len] == '.' || output->name[len] == '['))
+            return i;
+    }
+    return 0;
+}
+
+/* "baker  | " */
+static void add_prefix(struct buf *buf, const struct output *output)
+{
+    const struct run *run = output->run;
+    AUTO_BUF struct buf name = {0};
+    buf_add_format(&name, "%-*s |", (int)run->name_width, output->name);
+    view_paint(buf, view_name_colour(name_index(output)), buf_str(&name), run->colour_out);
+    buf_add_char(buf, ' ');
+}
+
+static void add_line(struct buf *buf, const struct output *output, int stream, struct str line)
+{
+    if (output->run->options->output == OUTPUT_JSON) {
+        view_line_json(buf, output->name, stream, line, time_wall_ms());
+        return;
+    }
+    add_prefix(buf, output);
+    buf_add_str(buf, line);
+    buf_add_char(buf, '\n');
+}
+
+/* Whole lines of bytes, decorated; what has no end yet stays in `partial`. */
+static void add_lines(struct output *output, int stream, struct str bytes, struct buf *out)
+{
+    struct buf *partial = &output->lines[stream - 1];
+    while (bytes.len > 0) {
+        const char *newline = memchr(bytes.data, '\n', bytes.len);
+        size_t len = newline ? (size_t)(newline - bytes.data) : bytes.len;
+        if (newline && partial->len == 0) {
+            add_line(out, output, stream, (struct str){bytes.data, len});
+        } else {
+            buf_add(partial, bytes.data, len);
+            if (newline || partial->len >= LINE_BYTES) {
+                add_line(out, output, stream, buf_str(partial));
+                buf_clear(partial);
+            }
+        }
+        size_t step = newline ? len + 1 : len;
+        bytes = (struct str){bytes.data + step, bytes.len - step};
+    }
+}
+
+static void hold(struct output *output, const struct buf *text)
+{
+    if (output->held.len + text->len > HELD_MAX)
+        output->dropped += text->len;
+    else
+        buf_add_str(&output->held, buf_str(text));
+}
+
+static void show(struct output *output, int stream, struct str bytes)
+{
+    struct run *run = output->run;
+    enum output_mode mode = run->options->output;
+    if (mode == OUTPUT_QUIET)
+        return;
+    if (mode == OUTPUT_RAW) {
+        sink_add(stream == 2 ? &run->errors : &run->out, bytes);
+        return;
+    }
+    AUTO_BUF struct buf lines = {0};
+    add_lines(output, stream, bytes, &lines);
+    if (mode == OUTPUT_GROUP || mode == OUTPUT_FAILED)
+        hold(output, &lines);
+    else
+        sink_add(&run->out, buf_str(&lines));
+}
+
+void output_bytes(struct output *output, int stream, struct str bytes)
+{
+    if (bytes.len == 0)
+        return;
+    if (output->log >= 0 && !fd_write_all(output->log, bytes.data, bytes.len)) {
+        run_say(output->run, 1, "%s: cannot write its log any more: %s", output->name, strerror(errno));
+        fd_close(&output->log);
+    }
+    if (stream == 1 && output->wants_result)
+        track_result(output, bytes);
+    if (stream == 2)
+        track_tail(output->tail, bytes);
+    show(output, stream, bytes);
+}
+
+void output_end(struct output *output, bool failed)
+{
+    enum output_mode mode = output->run->options->output;
+    for (int stream = 1; stream <= 2; stream++)
+        if (output->lines[stream - 1].len > 0)
+            show(output, stream, STR("\n"));
+    if (output->dropped > 0) {
+        AUTO_BUF struct buf note = {0};
+        AUTO_FREE char *text = mem_format("(%zu bytes more in the log)", output->dropped);
+        add_line(&note, output, 1, str_of(text));
+        buf_add_str(&output->held, buf_str(&note));
+    }
+    if (mode == OUTPUT_GROUP || (mode == OUTPUT_FAILED && failed))
+        sink_add(&output->run->out, buf_str(&output->held));
+    buf_clear(&output->held);
+}
+
+void output_result(const struct output *output, struct buf *json)
+{
+    if (!output->wants_result || output->last_long || (output->last.len == 0 && !output->last_ended))
+        return;
+    AUTO_VALUE struct value *value = value_parse(buf_str(&output->last), NULL);
+    if (value) {
+        value_print(json, value);
+        return;
+    }
+    AUTO_BUF struct buf mended = {0};
+    view_add_utf8(&mended, buf_str(&output->last));
+    string_print(json, buf_str(&mended));
+}
+
+void output_release(struct output *output)
+{
+    fd_close(&output->log);
+    buf_release(&output->lines[0]);
+    buf_release(&output->lines[1]);
+    buf_release(&output->held);
+    buf_release(&output->last);
+}
+
+void output_pause(struct run *run, bool paused)
+{
+    if (run->paused == paused)
+        return;
+    run->paused = paused;
+    for (struct process *process = run->processes; process; process = process->next)
+        child_pause(process->child, paused);
+}

@@ -1,0 +1,167 @@
+/* The reserved namespace: the ordered copy of what happens to workers, for everybody else. */
+#include "run_priv.h"
+
+#include <stdlib.h>
+
+static void claim_space(struct run *run, char *space);
+
+static void claimed(struct run *run, struct task *task, int64_t tag, struct reply *reply)
+{
+    (void)task;
+    (void)tag;
+    const struct value *token = reply_field(reply, "token");
+    if (reply->ok && token && value_type(token) == VALUE_STRING) {
+        struct str text = value_as_str(token);
+        run->records.token = mem_copy(text.data, text.len);
+        if (reply->rev > run->rev)
+            run->rev = reply->rev;
+    } else if (reply->error.code == ERR_CONFLICT && strcmp(run->records.space, "zproc") == 0) {
+        claim_space(run, mem_format("zproc.%s", run->id)); /* a further supervisor on the same server */
+    } else {
+        run_say(run, 1, "no records of this run on the server: %s", reply->error.message);
+    }
+}
+
+static void claim_space(struct run *run, char *space)
+{
+    free(run->records.space);
+    run->records.space = space;
+    struct request request = {.operation = OP_claim};
+    request_set_str(&request, FIELD_ns, str_of(space));
+    state_ask(run, &request, (struct str){0}, claimed, SUP_NO_TASK, 0);
+}
+
+void records_claim(struct run *run)
+{
+    claim_space(run, mem_text("zproc"));
+}
+
+/* A refusal of an initial value ends the start: workers would run on a state that is not theirs. */
+static void initialised(struct run *run, struct task *task, int64_t tag, struct reply *reply)
+{
+    (void)task;
+    (void)tag;
+    if (reply->ok && reply->rev > run->rev)
+        run->rev = reply->rev;
+    if (!reply->ok) {
+        run_say(run, 2, "cannot set the initial state: %s", reply->error.message);
+        run->over = true;
+        run->status = 125;
+    }
+}
+
+void records_initial(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->namespace_count; i++) {
+        const struct plan_namespace *space = &run->plan->namespaces[i];
+        if (value_len(space->state) == 0)
+            continue;
+        AUTO_BUF struct buf text = {0};
+        value_print(&text, space->state);
+        struct request request = {.operation = OP_update};
+        request_set_str(&request, FIELD_ns, str_of(space->name));
+        state_ask(run, &request, buf_str(&text), initialised, SUP_NO_TASK, 0);
+    }
+}
+
+static void add_record(struct run *run, struct buf *json, uint32_t number)
+{
+    struct sup_task info;
+    const struct task *task = run_task(run, number);
+    if (!task || !sup_task_at(run->sup, number, &info))
+        return;
+    if (json->len > 1)
+        buf_add_char(json, ',');
+    string_print(json, str_of(info.name));
+    buf_add_char(json, ':');
+    sup_record_print(json, &info, task->log ? task->log : "");
+}
+
+static void add_run(struct run *run, struct buf *json)
+{
+    if (json->len > 1)
+        buf_add_char(json, ',');
+    buf_add_text(json, "\"run\":");
+    sup_run_record_print(json, run->sup);
+}
+
+static void published(struct run *run, struct task *task, int64_t tag, struct reply *reply)
+{
+    (void)task;
+    (void)tag;
+    run->records.sending = false;
+    if (!reply->ok)
+        run_say(run, 1, "cannot publish what happens to workers: %s", reply->error.message);
+}
+
+static void send_records(struct run *run, enum op op, const struct buf *json)
+{
+    struct request request = {.operation = op};
+    request_set_str(&request, FIELD_ns, str_of(run->records.space));
+    request_set_str(&request, FIELD_token, str_of(run->records.token));
+    run->records.sending = true;
+    state_ask(run, &request, buf_str(json), published, SUP_NO_TASK, 0);
+}
+
+/* A trigger's run has its trigger's name: the trigger's own record stands for it. */
+static bool has_record(const struct task *task)
+{
+    return task && task->parent == SUP_NO_TASK;
+}
+
+void records_publish(struct run *run)
+{
+    if (!run->records.token)
+        return;
+    AUTO_BUF struct buf json = {0};
+    buf_add_char(&json, '{');
+    for (uint32_t i = 0; i < run->task_count; i++)
+        if (has_record(run->tasks[i]))
+            add_record(run, &json, i);
+    add_run(run, &json);
+    buf_add_char(&json, '}');
+    send_records(run, OP_replace, &json);
+}
+
+void records_touch(struct run *run, uint32_t number)
+{
+    struct records *records = &run->records;
+    struct task *task = run_task(run, number);
+    if (!task)
+        records->run_dirty = true;
+    if (!has_record(task) || task->dirty)
+        return;
+    task->dirty = true;
+    mem_grow(records->dirty, records->capacity, records->count);
+    records->dirty[records->count++] = number;
+}
+
+void records_flush(struct run *run)
+{
+    struct records *records = &run->records;
+    if (records->sending || !records->token || !run->state.client ||
+        (records->count == 0 && !records->run_dirty))
+        return;
+    AUTO_BUF struct buf json = {0};
+    buf_add_char(&json, '{');
+    for (size_t i = 0; i < records->count; i++) {
+        add_record(run, &json, records->dirty[i]);
+        struct task *task = run_task(run, records->dirty[i]);
+        if (task)
+            task->dirty = false;
+    }
+    if (records->run_dirty)
+        add_run(run, &json);
+    buf_add_char(&json, '}');
+    records->count = 0;
+    records->run_dirty = false;
+    send_records(run, OP_update, &json);
+}
+
+void records_release(struct records *records)
+{
+    free(records->space);
+    free(records->token);
+    free(records->dirty);
+    *records = (struct records){0};
+}

@@ -1,0 +1,140 @@
+/* What a run tells people: the order of a dry run, the summary at the end. */
+#include "run_priv.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- --dry-run ---- */
+
+/* A worker comes after everything that it needs; 0 is the first round. */
+static size_t *worker_rounds(const struct plan *plan, size_t *last)
+{
+    size_t *rounds = mem_array(plan->worker_count + 1, sizeof *rounds);
+    *last = 0;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (size_t i = 0; i < plan->worker_count; i++)
+            for (size_t n = 0; n < plan->workers[i].need_count; n++) {
+                size_t least = rounds[plan->workers[i].needs[n].worker] + 1;
+                if (rounds[i] >= least)
+                    continue;
+                rounds[i] = least;
+                *last = least > *last ? least : *last;
+                changed = true;
+            }
+    }
+    return rounds;
+}
+
+static void add_command(struct buf *buf, const struct plan_command *command)
+{
+    for (size_t i = 0; i < command->words.count; i++) {
+        struct str text = str_of(command->words.items[i].raw);
+        const char *newline = memchr(text.data, '\n', text.len);
+        bool more = newline && newline + 1 < text.data + text.len;
+        if (newline)
+            text.len = (size_t)(newline - text.data);
+        buf_add_text(buf, i > 0 ? " " : "");
+        view_add_clean(buf, text);
+        buf_add_text(buf, more ? " …" : "");
+    }
+}
+
+static void add_needs(struct buf *buf, const struct plan *plan, const struct plan_worker *worker)
+{
+    static const char *const words[] = {[NEED_STARTED] = "started",
+                                        [NEED_READY] = "ready",
+                                        [NEED_SUCCEEDED] = "succeeded",
+                                        [NEED_FAILED] = "failed",
+                                        [NEED_ENDED] = "ended"};
+    for (size_t i = 0; i < worker->need_count; i++)
+        buf_add_format(buf, "%s%s %s", i > 0 ? ", " : "after ", plan->workers[worker->needs[i].worker].name,
+                       words[worker->needs[i].is]);
+    if (worker->when) {
+        buf_add_text(buf, worker->need_count > 0 ? ", when " : "when ");
+        buf_add_str(buf, expr_text(worker->when));
+    }
+}
+
+static const char *worker_kind(const struct plan_worker *worker)
+{
+    return !worker->start          ? "not started"
+           : worker->trigger.given ? "trigger"
+           : worker->service       ? "service"
+                                   : "job";
+}
+
+void report_plan(const struct plan *plan, struct buf *buf)
+{
+    size_t last;
+    size_t *rounds = worker_rounds(plan, &last);
+    struct view_table table = {.columns = 4};
+    for (size_t round = 0; round <= last; round++)
+        for (size_t i = 0; i < plan->worker_count; i++) {
+            const struct plan_worker *worker = &plan->workers[i];
+            if (rounds[i] != round)
+                continue;
+            AUTO_BUF struct buf name = {0}, command = {0}, needs = {0};
+            buf_add_text(&name, worker->name);
+            if (worker->replicas > 1)
+                buf_add_format(&name, " x%d", worker->replicas);
+            add_command(&command, &worker->run);
+            add_needs(&needs, plan, worker);
+            view_table_add(&table, VIEW_PLAIN, name.data);
+            view_table_add(&table, VIEW_PLAIN, worker_kind(worker));
+            view_table_add(&table, VIEW_PLAIN, needs.data ? needs.data : "at once");
+            view_table_add(&table, VIEW_PLAIN, command.data ? command.data : "");
+        }
+    view_table_print(buf, &table, false);
+    view_table_release(&table);
+    free(rounds);
+}
+
+/* ---- The summary ---- */
+
+static struct view_worker describe(const struct sup_task *info, const struct task *task)
+{
+    bool started = info->started_mono_ms > 0;
+    int64_t end = info->ended_mono_ms > 0 ? info->ended_mono_ms : time_now_ms();
+    return (struct view_worker){
+        .name = info->name,
+        .status = sup_state_name(info->state),
+        .reason = info->reason,
+        .log = task->log ? task->log : "",
+        .result = info->result,
+        .tail = buf_str(&task->tail),
+        .attempts = info->attempt,
+        .exit = info->status,
+        .signal = info->signal,
+        .duration_ms = started ? end - info->started_mono_ms : -1,
+        .runs = info->worker->trigger.given ? info->runs : -1,
+        .flaky = info->flaky,
+    };
+}
+
+void report_summary(struct run *run)
+{
+    const struct options *options = run->options;
+    struct view_worker *workers = mem_array(run->task_count + 1, sizeof *workers);
+    struct view_summary summary = {.name = run->plan->name,
+                                   .id = run->id,
+                                   .exit = run->status,
+                                   .duration_ms = time_now_ms() - run->started_ms,
+                                   .workers = workers};
+    for (uint32_t i = 0; i < run->task_count; i++) {
+        struct sup_task info;
+        if (run->tasks[i] && run->tasks[i]->parent == SUP_NO_TASK && sup_task_at(run->sup, i, &info))
+            workers[summary.count++] = describe(&info, run->tasks[i]);
+    }
+    AUTO_BUF struct buf text = {0};
+    bool quiet = (options->quiet || options->command) && run->status == 0;
+    if (options->json) {
+        view_summary_json(&text, &summary);
+        sink_add(&run->out, buf_str(&text));
+    } else if (!quiet) {
+        sink_flush(&run->out, run->lossy ? time_now_ms() : -1);
+        view_summary_print(&text, &summary, run->colour);
+        sink_add(&run->errors, buf_str(&text));
+    }
+    free(workers);
+}

@@ -1,0 +1,375 @@
+/* The run: events go into sup_step, its effects are carried out, until it says that all has ended. */
+#include "run_priv.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SESSIONS_AT_ONCE 12   /* requests on their way: fewer than the server's socket queues for a client */
+#define END_MS           1000 /* for what is done after the last worker has ended */
+
+struct task *run_task(const struct run *run, uint32_t number)
+{
+    return number < run->task_count ? run->tasks[number] : NULL;
+}
+
+void run_say(struct run *run, int level, const char *format, ...)
+{
+    va_list args;
+    AUTO_BUF struct buf text = {0}, line = {0};
+    va_start(args, format);
+    buf_add_vformat(&text, format, args);
+    va_end(args);
+    view_paint(&line,
+               level == 2   ? VIEW_RED
+               : level == 1 ? VIEW_YELLOW
+                            : VIEW_DIM,
+               STR("zproc: "), run->colour);
+    buf_add_str(&line, buf_str(&text));
+    buf_add_char(&line, '\n');
+    sink_add(&run->errors, buf_str(&line));
+}
+
+/* ---- Tasks ---- */
+
+static struct task *task_new(struct run *run, const struct sup_task *info)
+{
+    struct task *task = mem_new(sizeof *task);
+    *task = (struct task){.number = info->ref.task,
+                          .worker = info->worker,
+                          .name = mem_text(info->name),
+                          .replica = info->replica,
+                          .parent = info->parent};
+    if (strlen(task->name) > run->name_width)
+        run->name_width = strlen(task->name);
+    return task;
+}
+
+static void task_free(struct run *run, struct task *task)
+{
+    if (!task)
+        return;
+    probes_end(run, task);
+    trigger_forget(task);
+    free(task->name);
+    free(task->session);
+    free(task->obstacle);
+    free(task->log);
+    buf_release(&task->tail);
+    free(task);
+}
+
+/* Takes in tasks that sup has made since; rev: where their sessions start. */
+static void meet_tasks(struct run *run, int64_t rev)
+{
+    struct err err;
+    int64_t until = time_now_ms() + STARTUP_MS;
+    uint32_t count = sup_task_count(run->sup);
+    while (run->task_count < count) {
+        struct sup_task info;
+        uint32_t number = (uint32_t)run->task_count;
+        mem_grow(run->tasks, run->task_capacity, run->task_count);
+        run->tasks[run->task_count++] = NULL;
+        if (!sup_task_at(run->sup, number, &info))
+            continue;
+        struct task *task = run->tasks[number] = task_new(run, &info), *parent = run_task(run, task->parent);
+        if (parent)
+            trigger_adopt(run, task, parent);
+        session_open(run, task, rev);
+        while (!run->state.watcher && state_pending(run) > SESSIONS_AT_ONCE && state_wait(run, until, &err))
+            ;
+    }
+}
+
+/* A worker's own task stays for the summary; the run of a trigger goes, once no process holds on to it. */
+static void forget(struct run *run, struct task *task)
+{
+    trigger_disarm(run, task);
+    watch_await_end(run, task);
+    session_close(run, task);
+    if (task->parent == SUP_NO_TASK)
+        return;
+    run->tasks[task->number] = NULL;
+    task->forgotten = true;
+    task_drop(run, task);
+}
+
+void task_drop(struct run *run, struct task *task)
+{
+    if (task->forgotten && task->held == 0)
+        task_free(run, task);
+}
+
+/* ---- Effects ---- */
+
+static void say(struct run *run, const struct sup_effect *effect)
+{
+    if (!run->options->quiet || effect->number > 0)
+        run_say(run, (int)effect->number, "%s", effect->text);
+}
+
+static void fence_answered(struct run *run, struct task *task, int64_t tag, struct reply *reply)
+{
+    (void)task;
+    (void)reply;
+    run_event(run, (struct sup_event){.kind = SUP_FENCE, .number = tag});
+}
+
+/* Answers of one connection keep their order: every event of an earlier change comes before this one. */
+static void send_fence(struct run *run, int64_t number)
+{
+    struct request request = {.operation = OP_len};
+    state_ask(run, &request, (struct str){0}, fence_answered, SUP_NO_TASK, number);
+}
+
+static void run_ended(struct run *run, int status)
+{
+    run->over = true;
+    run->status = status;
+    records_touch(run, SUP_NO_TASK);
+    loop_stop(run->loop);
+}
+
+static void carry_out(struct run *run, const struct sup_effect *effect)
+{
+    struct task *task = run_task(run, effect->ref.task);
+    if (effect->kind == SUP_SAY)
+        say(run, effect);
+    else if (effect->kind == SUP_SEND_FENCE)
+        send_fence(run, effect->number);
+    else if (effect->kind == SUP_END)
+        run_ended(run, (int)effect->number);
+    else if (effect->kind == SUP_STATUS)
+        records_touch(run, effect->ref.task);
+    if (!task)
+        return;
+    switch (effect->kind) {
+    case SUP_SPAWN:
+        launch_spawn(run, task, effect->ref);
+        break;
+    case SUP_PROBE:
+        probes_start(run, task, effect->ref);
+        break;
+    case SUP_PROBE_END:
+        probes_end(run, task);
+        break;
+    case SUP_TERMINATE:
+        launch_terminate(run, task, effect->ref);
+        break;
+    case SUP_KILL:
+        launch_kill(run, task, effect->ref);
+        break;
+    case SUP_AWAIT:
+        watch_await(run, task);
+        break;
+    case SUP_AWAIT_END:
+        watch_await_end(run, task);
+        break;
+    case SUP_ARM:
+        trigger_arm(run, task, effect->number, effect->live);
+        break;
+    case SUP_DISARM:
+        trigger_disarm(run, task);
+        break;
+    case SUP_FORGET:
+        forget(run, task);
+        break;
+    case SUP_SEND_FENCE:
+    case SUP_STATUS:
+    case SUP_SAY:
+    case SUP_END:
+        break;
+    }
+}
+
+void run_event(struct run *run, struct sup_event event)
+{
+    event.now_ms = time_now_ms();
+    event.wall_ms = time_wall_ms();
+    sup_step(run->sup, &event, &run->effects);
+    meet_tasks(run, -1);
+    run_work(run);
+}
+
+void run_work(struct run *run)
+{
+    if (run->working)
+        return;
+    run->working = true;
+    do {
+        while (run->effect < run->effects.count) {
+            struct sup_effect effect = run->effects.items[run->effect++];
+            carry_out(run, &effect);
+        }
+        sup_effects_clear(&run->effects);
+        run->effect = 0;
+        records_flush(run);
+    } while (state_pump(run) || run->effects.count > 0);
+    timer_set(run->tick, run->over ? -1 : sup_deadline(run->sup));
+    run->working = false;
+}
+
+static void tick(void *ctx)
+{
+    run_event(ctx, (struct sup_event){.kind = SUP_TICK});
+}
+
+/* ---- Start and end ---- */
+
+static bool open_folder(struct run *run, struct err *err)
+{
+    bool manifest = run->options->command == NULL;
+    if (folder_open(&run->folder, run->plan, run->id, manifest, err))
+        return true;
+    /* A single command needs no folder; its address just cannot be found from another terminal then. */
+    return !manifest;
+}
+
+static void record_address(struct run *run)
+{
+    struct err err;
+    if (folder_record(&run->folder, run->address, &err))
+        control_leave(run, run->folder.address, run->folder.recorded);
+    else if (!run->options->command)
+        run_say(run, 1, "other terminals will not find this run: %s", err.message);
+}
+
+static bool settle(struct run *run, int64_t until, struct err *err)
+{
+    while (state_pending(run) > 0)
+        if (!state_wait(run, until, err))
+            return false;
+    return true;
+}
+
+/* Two round trips: claim and initial state; then records and every session. */
+static bool open_state(struct run *run, struct err *err)
+{
+    int64_t until = time_now_ms() + STARTUP_MS;
+    if (!state_open(run, run->address, err))
+        return false;
+    records_claim(run);
+    records_initial(run);
+    if (!settle(run, until, err))
+        return false;
+    if (run->over)
+        return err_set(err, ERR_INTERNAL, "the run was not started");
+    meet_tasks(run, run->rev);
+    records_publish(run);
+    if (!settle(run, until, err))
+        return false;
+    state_attach(run);
+    return true;
+}
+
+static bool start(struct run *run, struct err *err)
+{
+    run->loop = loop_new(err);
+    run->children = run->loop ? children_new(run->loop, err) : NULL;
+    if (!run->children || !control_open(run, err))
+        return false;
+    run->tick = timer_new(run->loop, tick, run);
+    run->note = timer_new(run->loop, watch_note, run);
+    run->server.timer = timer_new(run->loop, server_timer, run);
+    run->external = run->options->server || run->plan->server.external;
+    if (!run->external && !server_start(run, err))
+        return false;
+    /* While the server starts. */
+    run_id_make(run->id);
+    if (!open_folder(run, err))
+        return false;
+    run->sup = sup_new(run->plan, (uint64_t)time_now_us() ^ ((uint64_t)getpid() << 32));
+    if (run->external)
+        run->address = mem_text(run->options->server ? run->options->server : run->plan->server.address);
+    else if (!server_wait(run, err))
+        return false;
+    record_address(run);
+    return open_state(run, err);
+}
+
+static void limit_reached(void *ctx)
+{
+    struct run *run = ctx;
+    run->late = true;
+    loop_stop(run->loop);
+}
+
+/* Stop commands that outlive their worker. */
+static void end_processes(struct run *run)
+{
+    for (struct process *process = run->processes; process; process = process->next)
+        child_kill(process->child);
+    struct timer *limit = timer_new(run->loop, limit_reached, run);
+    timer_set(limit, time_now_ms() + END_MS);
+    while (run->processes && !run->late)
+        loop_run(run->loop);
+    timer_free(limit);
+}
+
+/* The last records, one after the other. */
+static void publish_end(struct run *run)
+{
+    struct err err;
+    int64_t until = time_now_ms() + END_MS;
+    while (run->records.sending && state_wait(run, until, &err))
+        ;
+    records_flush(run);
+    while (run->records.sending && state_wait(run, until, &err))
+        ;
+}
+
+static void finish(struct run *run)
+{
+    if (run->over) {
+        publish_end(run);
+        report_summary(run);
+    }
+    state_close(run);
+    if (run->processes)
+        end_processes(run);
+    server_stop(run);
+}
+
+static void release(struct run *run)
+{
+    sink_flush(&run->out, run->lossy ? time_now_ms() + END_MS : -1);
+    sink_flush(&run->errors, run->lossy ? time_now_ms() + END_MS : -1);
+    folder_close(&run->folder);
+    control_close(run);
+    for (uint32_t i = 0; i < run->task_count; i++)
+        task_free(run, run->tasks[i]);
+    free(run->tasks);
+    records_release(&run->records);
+    sup_effects_release(&run->effects);
+    sup_free(run->sup);
+    sink_close(&run->out);
+    sink_close(&run->errors);
+    struct timer *timers[] = {run->tick, run->note};
+    for (size_t i = 0; i < LENGTH_OF(timers); i++)
+        if (timers[i])
+            timer_free(timers[i]);
+    if (run->children)
+        children_free(run->children);
+    if (run->loop)
+        loop_free(run->loop);
+    free(run->address);
+}
+
+int run_main(struct run *run)
+{
+    struct err err;
+    run->started_ms = time_now_ms();
+    sink_open(&run->out, run, STDOUT_FILENO);
+    sink_open(&run->errors, run, STDERR_FILENO);
+    if (start(run, &err)) {
+        run_event(run, (struct sup_event){.kind = SUP_BEGIN});
+        if (!run->over)
+            loop_run(run->loop);
+    } else {
+        run_say(run, 2, "%s", err.message);
+        run->over = false;
+        run->status = err.code == ERR_INVALID || err.code == ERR_DENIED ? 2 : 125;
+    }
+    finish(run);
+    release(run);
+    return run->status;
+}

@@ -1,0 +1,367 @@
+/* The supervisor's program: what its files share. sup_step decides; the files here carry out its effects and
+ * hand it what happens. One thread, one loop. */
+#ifndef ZPROC_RUN_PRIV_H
+#define ZPROC_RUN_PRIV_H
+
+#include "client.h"
+#include "proc.h"
+#include "sup.h"
+#include "view.h"
+
+struct run;
+struct task;
+
+#define STARTUP_MS 5000 /* how long each step of the start may take */
+
+/* ---- options.c ---- */
+
+enum output_mode { OUTPUT_PREFIX, OUTPUT_GROUP, OUTPUT_FAILED, OUTPUT_QUIET, OUTPUT_RAW, OUTPUT_JSON };
+struct options {
+    const char *manifest; /* NULL: zproc.yaml of the current folder */
+    const char **vars, **workers;
+    size_t var_count, worker_count;
+    char **command; /* behind `--`; NULL: a manifest */
+    int64_t jobs;   /* -1: as the manifest says */
+    int fail;       /* enum plan_fail, -1: as the manifest says */
+    const char *server;
+    enum output_mode output;
+    bool output_given, check, dry_run, colourless, json, quiet;
+    int control; /* descriptor of the guardian, -1: none */
+};
+/* False with err when something is wrong with them. */
+bool options_parse(struct options *options, int argc, char **argv, struct err *err);
+void options_release(struct options *options);
+
+/* ---- folder.c: .zproc of the manifest's folder, and the folder of this run in it ---- */
+
+struct folder {
+    char *root;    /* absolute; NULL: none */
+    char *run;     /* logs/ID below it; NULL for a run without manifest */
+    char *address; /* the file that records the server's address, NULL: not written */
+    char *recorded;
+    bool made; /* root did not exist before */
+};
+/* Makes ID: sortable by time, unpredictable. */
+void run_id_make(char id[32]);
+bool folder_open(struct folder *folder, const struct plan *plan, const char *id, bool logs, struct err *err);
+bool folder_record(struct folder *folder, const char *address, struct err *err);
+/* Takes the record back, unless another run has put its own there meanwhile. */
+void folder_close(struct folder *folder);
+
+/* ---- endpoint.c: the listening socket ---- */
+
+struct endpoint {
+    int fd; /* -1: closed */
+    char *address;
+    char *path; /* socket file, NULL: none */
+    dev_t device;
+    ino_t inode;
+};
+/* wanted NULL: a new ipc address. dir: where a relative ipc path starts. */
+bool endpoint_open(struct endpoint *endpoint, const char *wanted, const char *dir, bool insecure,
+                   struct err *err);
+void endpoint_close(struct endpoint *endpoint); /* the socket file goes too, if it is still this socket */
+
+/* ---- control.c: the guardian and signals ---- */
+
+struct control {
+    int fd;
+    struct watcher *watcher;
+    int64_t last_ms;  /* when a signal came last, 0: none */
+    bool last_direct; /* to this process itself, not through the guardian */
+};
+bool control_open(struct run *run, struct err *err);
+/* Tells the guardian of a file to remove should this process be killed: if `holds` is given, only while that
+ * is what it holds. */
+void control_leave(struct run *run, const char *path, const char *holds);
+void control_close(struct run *run);
+
+/* ---- server.c ---- */
+
+struct server {
+    struct endpoint endpoint;
+    struct child *child;
+    int ready;                  /* read end of the pipe that says that it serves */
+    bool missed, lost, closing; /* the connection broke; the state is gone; it is being stopped */
+    char *end;                  /* how it ended, NULL: not known */
+    struct timer *timer;
+};
+/* Binds and starts it; server_wait returns when it serves. */
+bool server_start(struct run *run, struct err *err);
+bool server_wait(struct run *run, struct err *err);
+/* The connection broke: tells sup, with the server's end when that is known in a moment. */
+void server_missed(struct run *run, const char *why);
+/* The timer of the above, and of server_stop. */
+void server_timer(void *ctx);
+/* Stops it (runs the loop) and removes its socket. */
+void server_stop(struct run *run);
+
+/* ---- state.c: the connection; requests never block the loop ---- */
+
+/* Called with the answer; reply->ok may be false. */
+typedef void answer_fn(struct run *run, struct task *task, int64_t tag, struct reply *reply);
+struct ask {
+    int64_t id;
+    struct ask **owner; /* where it is kept to be cancelled: set to NULL when it is over; NULL: nowhere */
+    answer_fn *answer;  /* NULL: nobody cares any more */
+    uint32_t task;      /* SUP_NO_TASK: none; an answer for a forgotten task is dropped */
+    int64_t tag;
+};
+struct state {
+    struct client *client;
+    struct watcher *watcher;
+    struct table asks;
+};
+bool state_open(struct run *run, const char *address, struct err *err);
+/* Hands the connection over to the loop. */
+void state_attach(struct run *run);
+void state_close(struct run *run);
+/* Sends; the ask is valid until its answer function has been called. NULL when the connection is gone.
+ * value.data NULL: none. */
+struct ask *state_ask(struct run *run, struct request *request, struct str value, answer_fn *answer,
+                      uint32_t task, int64_t tag);
+/* Keeps an ask (NULL: there is none) to be cancelled later. */
+void state_keep(struct ask **owner, struct ask *ask);
+/* Ends a request that waits on the server; its answer is dropped. Sets *ask to NULL. */
+void state_cancel(struct run *run, struct ask **ask);
+/* Reads and writes what is possible. True when an answer was handed out. */
+bool state_pump(struct run *run);
+/* Waits until an answer was handed out: before the loop runs and after it. */
+bool state_wait(struct run *run, int64_t until_ms, struct err *err);
+size_t state_pending(const struct run *run);
+
+/* ---- record.c: the reserved namespace ---- */
+
+struct records {
+    char *space, *token;
+    bool sending; /* one update is on its way; what changes meanwhile goes with the next */
+    bool run_dirty;
+    uint32_t *dirty; /* tasks */
+    size_t count, capacity;
+};
+/* Sends the claim and the initial state; then, when those are answered, records_publish. */
+void records_claim(struct run *run);
+void records_publish(struct run *run);
+void records_touch(struct run *run, uint32_t task); /* SUP_NO_TASK: the run's own */
+void records_flush(struct run *run);
+void records_release(struct records *records);
+/* Initial state of the manifest. */
+void records_initial(struct run *run);
+
+/* ---- session.c ---- */
+
+/* Gives the task a session when it is to have one; rev: where it starts, -1: now. */
+void session_open(struct run *run, struct task *task, int64_t rev);
+void session_close(struct run *run, struct task *task);
+
+/* ---- tasks (run.c) ---- */
+
+/* What a trigger run is about. */
+struct event {
+    int64_t revision;
+    char *key;           /* the key that it is about, NULL: none */
+    struct value *value; /* what it was set to; NULL: deleted, or not known before the snapshot is there */
+    bool changed;        /* the event changed the key (it did not at a first check) */
+};
+struct task {
+    uint32_t number;
+    const struct plan_worker *worker;
+    char *name;
+    int replica;
+    uint32_t parent;
+    char *session; /* NULL: none */
+    struct event event;
+    struct ask *armed, *awaited; /* requests that wait on the server */
+    int64_t awaited_ms;          /* since when; 0: not, or it has been said already */
+    int64_t again_ms;            /* when its condition is to be asked for again; 0: not */
+    struct process *process;     /* NULL: none runs */
+    struct probes *probes;
+    int needed;    /* answers that its start still waits for */
+    bool spawning; /* SUP_SPAWN came, `spawn` is its ref */
+    struct sup_ref spawn;
+    char *obstacle;         /* why it cannot be started, NULL: nothing */
+    char *snapshot, *value; /* files of a trigger's event, NULL: none */
+    char *log;              /* NULL: none */
+    struct buf tail;        /* the end of its stderr */
+    int held;               /* processes that refer to it */
+    bool forgotten;         /* to be freed with the last of them */
+    bool dirty;             /* its record waits to be published */
+};
+/* NULL when it is forgotten or was never there. */
+struct task *run_task(const struct run *run, uint32_t number);
+/* Frees a forgotten task that no process refers to any more. */
+void task_drop(struct run *run, struct task *task);
+/* Hands an event to sup and carries out what follows. Time is filled in. */
+void run_event(struct run *run, struct sup_event event);
+/* Everything that is due after an answer or an event; the loop's callbacks end in it. */
+void run_work(struct run *run);
+/* A line for people on stderr. */
+void run_say(struct run *run, int level, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* ---- watch.c ---- */
+
+/* Waits for a condition in a worker's namespace without a session; the answer comes when it holds. */
+struct ask *watch_when(struct run *run, const struct task *task, const struct expr *when, answer_fn *answer);
+void watch_await(struct run *run, struct task *task);
+void watch_await_end(struct run *run, struct task *task);
+/* The timer that says which keys are missing, and asks again. */
+void watch_note(void *ctx);
+
+/* ---- trigger.c ---- */
+
+void trigger_arm(struct run *run, struct task *task, int64_t ack, bool live);
+void trigger_disarm(struct run *run, struct task *task);
+void event_release(struct event *event);
+/* A new task that is a run of `parent`'s event: takes the event over and fetches its snapshot. */
+void trigger_adopt(struct run *run, struct task *task, struct task *parent);
+void trigger_forget(struct task *task);
+/* A new file of the run's folder, named after the task; NULL with err. */
+char *task_file(const struct run *run, const struct task *task, const char *what, struct str text,
+                struct err *err);
+
+/* ---- probe.c ---- */
+
+struct probes;
+void probes_start(struct run *run, struct task *task, struct sup_ref ref);
+void probes_end(struct run *run, struct task *task);
+
+/* ---- environment.c ---- */
+
+struct environment {
+    char **items; /* NAME=VALUE, NULL at the end */
+    size_t count, capacity;
+};
+/* The inherited one without what zproc itself had set there. */
+void environment_inherit(struct environment *environment);
+void environment_set(struct environment *environment, const char *name, const char *value); /* NULL: unset */
+const char *environment_get(const struct environment *environment, const char *name);
+void environment_release(struct environment *environment);
+
+/* ---- scope.c: ${{ }} ---- */
+
+struct scope {
+    struct run *run;
+    const struct task *task;
+    struct environment *env;
+};
+/* Appends the text with its templates filled in. */
+bool scope_expand(const struct scope *scope, const struct plan_text *text, struct buf *out, struct err *err);
+
+/* ---- launch.c ---- */
+
+struct words {
+    char **items; /* NULL at the end */
+    size_t count, capacity;
+};
+void words_release(struct words *words);
+/* What is needed to start a process for a task. */
+struct launch {
+    struct environment env;
+    struct words argv;
+    char *dir;
+    struct child_spec spec; /* points into the above */
+    char *marks[2];
+};
+enum launch_what { LAUNCH_WORKER, LAUNCH_STOP, LAUNCH_PROBE };
+bool launch_prepare(struct launch *launch, struct run *run, struct task *task, enum launch_what what,
+                    struct err *err);
+void launch_release(struct launch *launch);
+/* The task's process now, or as soon as its session and snapshot are there. */
+void launch_spawn(struct run *run, struct task *task, struct sup_ref ref);
+/* An answer that the start waits for is there. */
+void launch_ready(struct run *run, struct task *task);
+void launch_terminate(struct run *run, struct task *task, struct sup_ref ref);
+void launch_kill(struct run *run, struct task *task, struct sup_ref ref);
+
+/* ---- sink.c: stdout and stderr of this process, without ever blocking on a slow reader ---- */
+
+struct sink {
+    struct run *run;
+    int fd;
+    bool own;  /* fd is an open file of our own that does not block */
+    bool gone; /* nobody reads it any more */
+    struct buf queue;
+    struct watcher *watcher;
+};
+void sink_open(struct sink *sink, struct run *run, int fd);
+void sink_add(struct sink *sink, struct str bytes);
+/* Waits until all is written, or until the time. */
+void sink_flush(struct sink *sink, int64_t until_ms);
+void sink_close(struct sink *sink);
+
+/* ---- output.c: what workers print ---- */
+
+struct output {
+    struct run *run;
+    const char *name;    /* borrowed from the task */
+    int log;             /* descriptor, -1: none */
+    struct buf lines[2]; /* of each stream: the line that has no end yet */
+    struct buf held;     /* group, failed: kept until the end */
+    size_t dropped;      /* bytes that did not fit there */
+    bool wants_result, last_ended, last_long;
+    struct buf last;  /* last line of stdout */
+    struct buf *tail; /* end of stderr; borrowed from the task */
+};
+struct process {
+    struct run *run;
+    struct task *task;
+    struct sup_ref ref;
+    struct child *child;
+    struct output output;
+    struct process *next, *previous; /* all that run */
+};
+void output_open(struct output *output, struct run *run, struct task *task);
+void output_bytes(struct output *output, int stream, struct str bytes);
+/* Completes its last lines; prints what was held (`failed`: only if it failed). */
+void output_end(struct output *output, bool failed);
+/* The result as JSON text, empty when there is none. */
+void output_result(const struct output *output, struct buf *json);
+void output_release(struct output *output);
+/* The console is full, or has room again: workers that print there are paused. */
+void output_pause(struct run *run, bool paused);
+
+/* ---- report.c ---- */
+
+void report_plan(const struct plan *plan, struct buf *buf); /* --dry-run */
+void report_summary(struct run *run);
+
+/* ---- the run ---- */
+
+struct run {
+    const struct options *options;
+    struct plan *plan;
+    const char *programs; /* folder of zproc-server */
+    const char *path;     /* folder of zproc: first on PATH */
+    char id[32];
+    int64_t started_ms;
+    bool colour, terminal; /* of stderr: colours are fine; a person looks at it */
+    bool colour_out;
+    struct loop *loop;
+    struct children *children;
+    struct control control;
+    struct folder folder;
+    struct server server;
+    bool external; /* the server is not ours */
+    char *address;
+    struct state state;
+    int64_t rev; /* after the initial state */
+    struct records records;
+    struct sup *sup;
+    struct sup_effects effects;
+    size_t effect; /* the next to carry out */
+    bool working;
+    struct timer *tick, *note;
+    struct task **tasks;
+    size_t task_count, task_capacity;
+    size_t name_width;
+    struct process *processes;
+    bool paused,
+        lossy; /* workers are paused; a stop was asked for: what the console cannot take is dropped */
+    struct sink out, errors;
+    bool over, late; /* all has ended; what was left did not end in time */
+    int status;
+};
+/* The whole run; the exit status. */
+int run_main(struct run *run);
+
+#endif

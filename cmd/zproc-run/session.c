@@ -1,0 +1,37 @@
+/* Sessions: a cursor for each instance, so that a shell loop that calls `zproc watch` misses nothing. */
+#include "run_priv.h"
+
+#include <stdlib.h>
+
+static void opened(struct run *run, struct task *task, int64_t tag, struct reply *reply)
+{
+    (void)tag;
+    if (!reply->ok && !task->obstacle)
+        task->obstacle = mem_format("cannot open its session: %s", reply->error.message);
+    task->needed--;
+    launch_ready(run, task);
+}
+
+void session_open(struct run *run, struct task *task, int64_t rev)
+{
+    bool triggers = task->worker->trigger.given && task->parent == SUP_NO_TASK;
+    if (!triggers && !task->worker->stateful)
+        return;
+    task->session = task->parent == SUP_NO_TASK ? mem_format("%s.%s", run->id, task->name)
+                                                : mem_format("%s.%s.%u", run->id, task->name, task->number);
+    struct request request = {.operation = OP_session_open};
+    request_set_str(&request, FIELD_session, str_of(task->session));
+    if (rev >= 0)
+        request_set_int(&request, FIELD_rev, rev);
+    task->needed++;
+    state_ask(run, &request, (struct str){0}, opened, task->number, 0);
+}
+
+void session_close(struct run *run, struct task *task)
+{
+    if (!task->session)
+        return;
+    struct request request = {.operation = OP_session_close};
+    request_set_str(&request, FIELD_session, str_of(task->session));
+    state_ask(run, &request, (struct str){0}, NULL, SUP_NO_TASK, 0);
+}
