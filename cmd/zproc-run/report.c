@@ -98,6 +98,7 @@ static struct view_worker describe(const struct sup_task *info, const struct tas
     int64_t end = info->ended_mono_ms > 0 ? info->ended_mono_ms : time_now_ms();
     return (struct view_worker){
         .name = info->name,
+        .worker = info->worker->replicas > 1 ? info->worker->name : NULL,
         .status = sup_state_name(info->state),
         .reason = info->reason,
         .log = task->log ? task->log : "",

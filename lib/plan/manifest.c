@@ -129,10 +129,6 @@ bool namespace_check(struct loader *loader, const struct node *node)
         diag_add_at(&loader->diag, node, "the name of a namespace has 1 to 255 bytes");
         return false;
     }
-    if (str_is(name, "zproc") || str_starts_with(name, STR("zproc."))) {
-        diag_add_at(&loader->diag, node, "the namespace '%.*s' is reserved for zproc itself", STR_ARG(name));
-        return false;
-    }
     for (size_t pos = 0; pos < name.len;) {
         uint32_t code = utf8_next(name, &pos);
         if (code >= 0x20 && (code < 0x7f || code >= 0xa0))
@@ -141,6 +137,15 @@ bool namespace_check(struct loader *loader, const struct node *node)
         return false;
     }
     return true;
+}
+
+/* Workers may read and watch what the supervisor writes there; a manifest may not fill it. */
+static bool namespace_writable(struct loader *loader, const struct node *node)
+{
+    if (!str_is(node->text, "zproc") && !str_starts_with(node->text, STR("zproc.")))
+        return true;
+    diag_add_at(&loader->diag, node, "the namespace '%.*s' is reserved for zproc itself", STR_ARG(node->text));
+    return false;
 }
 
 static void state_read(struct loader *loader, const char *what, const char *namespace,
@@ -175,7 +180,7 @@ static void namespaces_read(struct loader *loader, const struct node *root)
     for (size_t i = 0; i < count; i++) {
         const struct node *key = others->entries[i].key;
         AUTO_FREE char *name = mem_copy(key->text.data, key->text.len);
-        if (!namespace_check(loader, key))
+        if (!namespace_check(loader, key) || !namespace_writable(loader, key))
             continue;
         if (!ynode_is_unset(state) && str_is(key->text, "default"))
             diag_add_at(&loader->diag, key, "the namespace 'default' has its values under 'state' already");

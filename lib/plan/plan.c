@@ -92,8 +92,8 @@ static const char *file_find(struct plan_problems *problems)
             return names[i];
     file_problem(
         problems, names[0],
-        "there is no zproc.yaml (or zproc.yml) in this folder; name a manifest with -f FILE, or write one "
-        "with 'zproc init'");
+        "there is no zproc.yaml (or zproc.yml) in this folder; name a manifest with -f FILE, or "
+        "see 'man zproc.yaml' for how to write one");
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define TAIL_LINES 10
+#define ROW_EACH   5 /* so many replicas that went alike still have a row each */
 
 static bool has_failed(const struct view_worker *worker)
 {
@@ -24,14 +25,37 @@ static void add_attempts(struct view_table *table, const struct view_worker *wor
     view_table_add(table, worker->flaky ? VIEW_YELLOW : VIEW_PLAIN, text.data);
 }
 
-static void add_row(struct view_table *table, const struct view_worker *worker)
+/* How many workers from here on are replicas of one worker that went the same way. */
+static size_t alike_count(const struct view_worker *workers, size_t count)
 {
-    AUTO_BUF struct buf duration = {0};
-    if (worker->duration_ms >= 0)
-        duration_print(&duration, worker->duration_ms);
+    const struct view_worker *first = &workers[0];
+    size_t alike = 1;
+    if (!first->worker || has_failed(first) || first->flaky)
+        return 1;
+    while (alike < count && workers[alike].worker && strcmp(workers[alike].worker, first->worker) == 0 &&
+           strcmp(workers[alike].status, first->status) == 0 &&
+           strcmp(workers[alike].reason, first->reason) == 0 && workers[alike].attempts == first->attempts)
+        alike++;
+    return alike;
+}
+
+/* A row for `count` workers that went alike; the time is the longest. */
+static void add_row(struct view_table *table, const struct view_worker *worker, size_t count)
+{
+    AUTO_BUF struct buf duration = {0}, name = {0};
+    int64_t longest = -1;
+    for (size_t i = 0; i < count; i++)
+        if (worker[i].duration_ms > longest)
+            longest = worker[i].duration_ms;
+    if (longest >= 0)
+        duration_print(&duration, longest);
     else
         buf_add_char(&duration, '-');
-    view_table_add(table, VIEW_PLAIN, worker->name);
+    if (count > 1)
+        buf_add_format(&name, "%s (%zu)", worker->worker, count);
+    else
+        buf_add_text(&name, worker->name);
+    view_table_add(table, VIEW_PLAIN, name.data);
     view_table_add(table, view_status_colour(worker->status), worker->status);
     add_attempts(table, worker);
     view_table_add(table, VIEW_PLAIN, duration.data);
@@ -105,8 +129,12 @@ void view_summary_print(struct buf *buf, const struct view_summary *summary, boo
     struct view_table table = {.columns = LENGTH_OF(titles)};
     for (size_t i = 0; i < LENGTH_OF(titles); i++)
         view_table_add(&table, VIEW_BOLD, titles[i]);
-    for (size_t i = 0; i < summary->count; i++)
-        add_row(&table, &summary->workers[i]);
+    for (size_t i = 0, alike; i < summary->count; i += alike) {
+        alike = alike_count(&summary->workers[i], summary->count - i);
+        if (alike <= ROW_EACH)
+            alike = 1;
+        add_row(&table, &summary->workers[i], alike);
+    }
     view_table_print(buf, &table, colour);
     view_table_release(&table);
     for (size_t i = 0; i < summary->count; i++)

@@ -51,11 +51,12 @@ void view_table_release(struct view_table *table);
 
 struct view_worker {
     const char *name, *status, *reason, *log; /* reason, log: "" for none */
-    const char *result;                       /* JSON text, NULL for none */
-    struct str tail;                          /* the end of its stderr */
-    int attempts, exit, signal;               /* exit -1: no attempt has ended */
-    int64_t duration_ms;                      /* -1: never started */
-    int64_t runs;                             /* of a trigger; -1: it is none */
+    const char *worker;         /* of an instance: the name that its replicas share; else NULL */
+    const char *result;         /* JSON text, NULL for none */
+    struct str tail;            /* the end of its stderr */
+    int attempts, exit, signal; /* exit -1: no attempt has ended */
+    int64_t duration_ms;        /* -1: never started */
+    int64_t runs;               /* of a trigger; -1: it is none */
     bool flaky;
 };
 struct view_summary {
@@ -65,7 +66,8 @@ struct view_summary {
     const struct view_worker *workers; /* in the manifest's order */
     size_t count;
 };
-/* A table, the last lines of stderr of what failed, and "12 succeeded, 1 failed in 3.4s". */
+/* A table (many replicas that went alike share a row), the last lines of stderr of what failed, and "12
+ * succeeded, 1 failed in 3.4s". */
 void view_summary_print(struct buf *buf, const struct view_summary *summary, bool colour);
 /* One line of JSON. */
 void view_summary_json(struct buf *buf, const struct view_summary *summary);

@@ -649,7 +649,7 @@ static void test_files(void **state)
     assert_int_equal(chdir(dir), 0);
     assert_load_problem(
         NULL, "zproc.yaml: there is no zproc.yaml (or zproc.yml) in this folder; name a manifest with "
-              "-f FILE, or write one with 'zproc init'\n");
+              "-f FILE, or see 'man zproc.yaml' for how to write one\n");
     assert_load_problem("no/such.yaml", "no/such.yaml: there is no such file\n");
     struct plan_problems problems = {0};
     struct plan_options given = {0};

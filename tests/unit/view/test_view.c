@@ -112,11 +112,38 @@ static void test_line_as_json(void **state)
         "{\"worker\":\"w\",\"stream\":\"stderr\",\"line\":\"a\\u0000\xef\xbf\xbd\\\"\",\"time\":5}\n");
 }
 
+static void test_replicas_that_went_alike_share_a_row(void **state)
+{
+    (void)state;
+    struct view_worker replicas[8];
+    char names[8][8];
+    for (int i = 0; i < 8; i++) {
+        snprintf(names[i], sizeof names[i], "w.%d", i);
+        replicas[i] = (struct view_worker){.name = names[i],
+                                           .worker = "w",
+                                           .status = i == 1 ? "failed" : "succeeded",
+                                           .reason = "",
+                                           .log = "",
+                                           .attempts = 1,
+                                           .duration_ms = i,
+                                           .runs = -1};
+    }
+    struct view_summary alike = {.workers = replicas, .count = 8, .duration_ms = 9};
+    AUTO_BUF struct buf out = {0};
+    view_summary_print(&out, &alike, false);
+    assert_string_equal(out.data, "WORKER  STATUS     ATTEMPTS  TIME  REASON\n"
+                                  "w.0     succeeded  1         0ms\n"
+                                  "w.1     failed     1         1ms\n"
+                                  "w (6)   succeeded  1         7ms\n"
+                                  "7 succeeded, 1 failed in 9ms\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_aligns_by_width), cmocka_unit_test(test_colour_only_when_asked),
-        cmocka_unit_test(test_text_is_cleaned),       cmocka_unit_test(test_summary_says_what_failed),
+        cmocka_unit_test(test_text_is_cleaned),
+        cmocka_unit_test(test_replicas_that_went_alike_share_a_row),       cmocka_unit_test(test_summary_says_what_failed),
         cmocka_unit_test(test_summary_as_json),       cmocka_unit_test(test_line_as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# The examples in configs/: each prints what it says.
+
+load helper
+
+CONFIGS="$BATS_TEST_DIRNAME/../../configs"
+
+setup() {
+  cp -r "$CONFIGS" "$BATS_TEST_TMPDIR/configs"
+  cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# example NAME: runs it; standard output, in lines sorted where workers run side by side, in `out`.
+example() {
+  local status=0
+  zproc run -f "configs/$1.yaml" >out 2>err || status=$?
+  sed 's/^[^|]*| //' out >said
+  [ "$status" = 0 ] || {
+    echo "status $status"
+    cat out err
+    return 1
+  }
+}
+
+# said LINES: exactly these lines, in any order.
+said() {
+  diff <(sort <<<"$1") <(sort said)
+}
+
+@test "atomicity: fifty slow increments, none lost" {
+  example atomicity
+  said "count is 50"
+}
+
+@test "chain reaction: one change sets off the next" {
+  example chain-reaction
+  said "num1 is 1
+num2 is 2
+num3 is 3, the chain ends here"
+}
+
+@test "cookie eater: five cookies are baked and eaten" {
+  example cookie-eater
+  [ "$(grep -c "Here's a cookie!" said)" = 5 ]
+  [ "$(grep -c "nom nom nom" said)" = 5 ]
+  [ "$(tail -n 1 said)" = "0 cookies are left" ]
+}
+
+@test "peanut processor: buffered, live and hybrid consumers" {
+  example peanut-processor
+  said "buffered: saw 20 peanuts
+live: saw fewer
+hybrid: saw only those after the fifth"
+}
+
+@test "state watchers: each kind of condition" {
+  example state-watchers
+  said "foo changed
+something else than foo changed
+price fell below 40
+foo is bar
+foo is not foobar
+owner is null
+foo is not null
+spam is there"
+}
+
+@test "pizza trigger: one run for every event, in order" {
+  example pizza-trigger
+  [ "$(cat said)" = "pizza number 1 be tasty!
+pizza number 2 be tasty!
+pizza number 3 be tasty!" ]
+}
+
+@test "button press: short and long are told apart" {
+  example button-press
+  [ "$(cat said)" = "SHORT press
+LONG press" ]
+}
+
+@test "demo: every file is counted once, the retry is flaky, the service is stopped" {
+  mkdir -p cmd lib man
+  for i in $(seq 20); do echo "one two three" >"lib/$i.c"; done
+  example demo
+  grep -qx "20 files, 60 words" said
+  grep -q "^index *succeeded *3 (flaky)" err
+  grep -q "^add *stopped *20 runs" err
+  grep -q "^progress *stopped" err
+}
+
+@test "ci: the project's own pipeline is a sound manifest" {
+  expect 0 "configs/ci.yaml: ok, 7 workers" zproc check -f configs/ci.yaml
+  zproc run -f configs/ci.yaml --dry-run | grep -q '^build '
+}
