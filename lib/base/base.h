@@ -121,6 +121,8 @@ const char *str_nearest(struct str name, const char *const *candidates, size_t c
 bool utf8_valid(struct str s);
 /* Decodes the character at *pos and moves *pos behind it; a byte that begins none stands for itself. */
 uint32_t utf8_next(struct str s, size_t *pos);
+/* Decimal digits; returns how many bytes. */
+size_t int_print(int64_t i, char out[20]);
 /* Writes up to 4 bytes, returns how many. */
 size_t utf8_encode(uint32_t code, char out[4]);
 
@@ -136,6 +138,7 @@ void buf_add(struct buf *buf, const void *data, size_t len);
 void buf_add_str(struct buf *buf, struct str s);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_add_char(struct buf *buf, char c);
+void buf_add_int(struct buf *buf, int64_t i);
 void buf_add_format(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_add_vformat(struct buf *buf, const char *format, va_list args);
 /* Makes room for len more bytes and returns where they go; buf_commit says how many were written. */

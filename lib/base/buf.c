@@ -45,6 +45,12 @@ void buf_add_char(struct buf *buf, char c)
     buf_add(buf, &c, 1);
 }
 
+void buf_add_int(struct buf *buf, int64_t i)
+{
+    char digits[20];
+    buf_add(buf, digits, int_print(i, digits));
+}
+
 void buf_add_vformat(struct buf *buf, const char *format, va_list args)
 {
     va_list again;

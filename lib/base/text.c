@@ -184,3 +184,18 @@ const char *str_nearest(struct str name, const char *const *candidates, size_t c
     }
     return nearest;
 }
+
+size_t int_print(int64_t i, char out[20])
+{
+    char digits[20];
+    size_t count = 0, len = 0;
+    uint64_t rest = i < 0 ? -(uint64_t)i : (uint64_t)i;
+    do
+        digits[count++] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (i < 0)
+        out[len++] = '-';
+    while (count > 0)
+        out[len++] = digits[--count];
+    return len;
+}

@@ -344,6 +344,7 @@ int64_t client_send(struct client *client, struct request *request, struct str v
     }
     if (!stamp(client, request, err) || !send_request(client, request, value, err))
         return 0;
+    conn_flush(client->conn);
     mem_grow(client->sent, client->sent_capacity, client->sent_count);
     client->sent[client->sent_count++] = (struct sent){
         .id = request_int(request, id), .seq = request_has(request, seq) ? request_int(request, seq) : 0};

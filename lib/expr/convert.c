@@ -129,7 +129,7 @@ bool function_string(struct eval *ev, const struct node *call, const struct cell
         buf_add_text(&text, args->b ? "true" : "false");
         break;
     case CELL_INT:
-        buf_add_format(&text, "%lld", (long long)args->i);
+        buf_add_int(&text, args->i);
         break;
     case CELL_DOUBLE:
         print_double(&text, args->d);

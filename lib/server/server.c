@@ -117,8 +117,10 @@ void reply_begin(struct server *server, int64_t id, int64_t revision)
     buf_clear(&server->header);
     buf_clear(&server->value);
     server->has_value = false;
-    buf_add_format(&server->header, "{\"id\":%lld,\"ok\":true,\"rev\":%lld", (long long)id,
-                   (long long)revision);
+    buf_add_text(&server->header, "{\"id\":");
+    buf_add_int(&server->header, id);
+    buf_add_text(&server->header, ",\"ok\":true,\"rev\":");
+    buf_add_int(&server->header, revision);
 }
 
 static void reply_name(struct server *server, const char *name)
@@ -131,7 +133,7 @@ static void reply_name(struct server *server, const char *name)
 void reply_int(struct server *server, const char *name, int64_t i)
 {
     reply_name(server, name);
-    buf_add_format(&server->header, "%lld", (long long)i);
+    buf_add_int(&server->header, i);
 }
 
 void reply_bool(struct server *server, const char *name, bool b)

@@ -14,21 +14,6 @@ struct number *number_spelled(enum value_type type, const char *spelling, size_t
     return number;
 }
 
-size_t int_print(int64_t i, char out[32])
-{
-    char digits[20];
-    size_t count = 0, len = 0;
-    uint64_t rest = i < 0 ? -(uint64_t)i : (uint64_t)i;
-    do
-        digits[count++] = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    if (i < 0)
-        out[len++] = '-';
-    while (count > 0)
-        out[len++] = digits[--count];
-    return len;
-}
-
 /* ---- Doubles ---- */
 
 /* Adds one in the last place of "d.ddde±x"; false when all digits are 9. */

@@ -125,8 +125,6 @@ void map_put(struct value *map, struct value *key, struct value *item);
 
 /* A number with its spelling (len bytes, already checked to be JSON's); the caller sets i or d. */
 struct number *number_spelled(enum value_type type, const char *spelling, size_t len);
-/* Writes i without NUL, returns the length. */
-size_t int_print(int64_t i, char out[32]);
 /* A number as value_print writes it; room is used when the spelling is not kept. */
 struct str number_text(const struct value *value, char room[32]);
 

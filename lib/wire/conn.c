@@ -224,6 +224,12 @@ bool conn_send(struct conn *conn, struct str header, struct str value, struct er
     return true;
 }
 
+void conn_flush(struct conn *conn)
+{
+    if (!conn->failed && !flush(conn))
+        gone(conn, NULL);
+}
+
 bool conn_receive(struct conn *conn, struct message *message)
 {
     if (!conn->has_message)

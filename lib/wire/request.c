@@ -33,7 +33,7 @@ static void field_print(struct buf *buf, const struct request *request, enum fie
 {
     switch (field_info(field)->kind) {
     case FIELD_INT:
-        buf_add_format(buf, "%lld", (long long)request->field[field].i);
+        buf_add_int(buf, request->field[field].i);
         return;
     case FIELD_BOOL:
         buf_add_text(buf, request->field[field].i ? "true" : "false");
@@ -54,7 +54,9 @@ void request_print(struct buf *buf, const struct request *request)
         if (field != FIELD_op && !has(request, (enum field)field))
             continue;
         buf_add_char(buf, separator);
-        buf_add_format(buf, "\"%s\":", field_info((enum field)field)->name);
+        buf_add_char(buf, '"');
+        buf_add_text(buf, field_info((enum field)field)->name);
+        buf_add_text(buf, "\":");
         if (field == FIELD_op)
             string_print(buf, str_of(op_info(request->operation)->name));
         else

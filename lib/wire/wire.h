@@ -44,6 +44,8 @@ bool conn_wait_open(struct conn *conn, int64_t until_ms, struct err *err);
 /* Queues one message: an empty delimiter, the header, and a value frame unless value.data is NULL. Copies. It
  * is sent by conn_step once the peer's READY is there. ERR_TOO_LARGE past WIRE_FRAME_MAX. */
 bool conn_send(struct conn *conn, struct str header, struct str value, struct err *err);
+/* Writes what is queued, as far as it goes without blocking. That it failed shows in the next conn_step. */
+void conn_flush(struct conn *conn);
 struct message {
     struct str header;
     struct str value; /* data is NULL when there is no value frame */

@@ -30,6 +30,18 @@ static void test_add(void **state)
     assert_memory_equal(buf.data, "ab\0cd17", 8);
 }
 
+static void test_add_int(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf buf = {0};
+    static const int64_t numbers[] = {0, 7, -1, 100, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < LENGTH_OF(numbers); i++) {
+        buf_add_int(&buf, numbers[i]);
+        buf_add_char(&buf, ' ');
+    }
+    assert_str(buf_str(&buf), "0 7 -1 100 9223372036854775807 -9223372036854775808 ");
+}
+
 static void test_format_longer_than_room(void **state)
 {
     (void)state;
@@ -133,15 +145,11 @@ static void test_grow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_add),
-        cmocka_unit_test(test_format_longer_than_room),
-        cmocka_unit_test(test_reserve),
-        cmocka_unit_test(test_consume),
-        cmocka_unit_test(test_detach),
-        cmocka_unit_test(test_random),
-        cmocka_unit_test(test_mem),
-        cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_empty),   cmocka_unit_test(test_add),
+        cmocka_unit_test(test_add_int), cmocka_unit_test(test_format_longer_than_room),
+        cmocka_unit_test(test_reserve), cmocka_unit_test(test_consume),
+        cmocka_unit_test(test_detach),  cmocka_unit_test(test_random),
+        cmocka_unit_test(test_mem),     cmocka_unit_test(test_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
