@@ -25,6 +25,7 @@
 struct transport {
     void *context, *router, *monitor;
     int router_fd, monitor_fd;         /* libzmq's, to wait at */
+    bool monitor_read;                 /* to its end */
     zmq_msg_t identity, header, value; /* the request that was received last */
     uint8_t *alive;                    /* by descriptor: of a connection that has not ended */
     size_t alive_size;
@@ -375,9 +376,16 @@ static int monitor_next(struct transport *transport, int *fd)
 
 bool transport_gone(struct transport *transport, int *fd)
 {
+    struct pollfd item = {.fd = transport->monitor_fd, .events = POLLIN};
+    /* Once it has been read to its end, its descriptor tells of more at a quarter of the cost of asking it.
+     */
+    if (transport->monitor_read && poll(&item, 1, 0) == 0)
+        return false;
+    transport->monitor_read = false;
     for (int event; (event = monitor_next(transport, fd)) != 0;)
         if (event == ZMQ_EVENT_DISCONNECTED)
             return true;
+    transport->monitor_read = true;
     return false;
 }
 
@@ -399,7 +407,7 @@ static bool socket_ready(void *socket)
     return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
 }
 
-/* As zmq_poll does it, with a third of the system calls. */
+/* Less than zmq_poll does: the monitor has been read to its end, so its descriptor tells all. */
 bool transport_poll(struct transport *transport, int stop_fd, int64_t timeout_ms, struct err *err)
 {
     struct pollfd items[] = {
@@ -407,7 +415,7 @@ bool transport_poll(struct transport *transport, int stop_fd, int64_t timeout_ms
         {.fd = transport->router_fd, .events = POLLIN},
         {.fd = transport->monitor_fd, .events = POLLIN},
     };
-    bool ready = socket_ready(transport->router) || socket_ready(transport->monitor);
+    bool ready = socket_ready(transport->router);
     int most_ms = timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
     if (poll(items, LENGTH_OF(items), ready ? 0 : most_ms) < 0 && errno != EINTR)
         return err_errno(err, errno, "waiting for requests failed");
