@@ -76,13 +76,14 @@ static void remove_run(const char *logs, const char *id)
     rmdir(path);
 }
 
-static void remove_old_runs(const char *root)
+/* Before a new run has its folder: among runs of one second the newest cannot be told by its name. */
+static void make_room(const char *root)
 {
     AUTO_FREE char *logs = mem_format("%s/logs", root);
     struct dirent **runs;
     int count = scandir(logs, &runs, is_run_id, alphasort);
     for (int i = 0; i < count; i++) {
-        if (i < count - KEPT_RUNS)
+        if (i <= count - KEPT_RUNS)
             remove_run(logs, runs[i]->d_name);
         free(runs[i]);
     }
@@ -93,9 +94,9 @@ static void remove_old_runs(const char *root)
 static bool make_logs(struct folder *folder, const char *id, struct err *err)
 {
     folder->run = mem_format("%s/logs/%s", folder->root, id);
+    make_room(folder->root);
     if (!dir_make(folder->run, 0755, err))
         return false;
-    remove_old_runs(folder->root);
     AUTO_FREE char *latest = mem_format("%s/logs/latest", folder->root);
     AUTO_FREE char *aside = mem_format("%s/logs/.latest.%s", folder->root, id);
     if (symlink(id, aside) != 0 || rename(aside, latest) != 0)
