@@ -68,7 +68,7 @@ void run_rows(struct bench *bench)
         return;
     }
     struct command plain = {{zproc, "run", "--", "/bin/true"}};
-    struct command manifest = {{zproc, "run", "-f", "one.yaml", "--output", "quiet"}};
+    struct command manifest = {{zproc, "run", "-q", "-f", "one.yaml"}};
     run_row(bench, "zproc run -- true, from start to exit", &plain);
     if (file_write("one.yaml", STR("version: 1\nworkers:\n  one:\n    run: [/bin/true]\n")))
         run_row(bench, "a manifest of one worker, from start to exit", &manifest);
@@ -129,9 +129,12 @@ static bool runs_in(const char *folder, pid_t pid)
     return str_starts_with(str_of(target), str_of(folder));
 }
 
-/* Memory of top and of what it has started, as far as the programs lie in the folder (not the workers). */
+/* Memory of top and of what it has started, as far as the programs lie in the folder (not the workers);
+ * without a folder of top alone. */
 static double memory_of(pid_t top, const char *folder)
 {
+    if (!folder)
+        return pss_bytes(top);
     struct dirent *entry;
     double sum = 0;
     DIR *proc = opendir("/proc");
@@ -139,7 +142,7 @@ static double memory_of(pid_t top, const char *folder)
         pid_t pid = (pid_t)atoi(entry->d_name), ancestor = pid;
         for (int depth = 0; ancestor > 1 && ancestor != top && depth < 8; depth++)
             ancestor = parent_of(ancestor);
-        if (pid > 0 && ancestor == top && (!folder || runs_in(folder, pid)))
+        if (pid > 0 && ancestor == top && runs_in(folder, pid))
             sum += pss_bytes(pid);
     }
     if (proc)
