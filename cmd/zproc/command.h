@@ -40,6 +40,8 @@ extern const struct command *const commands[];
 /* Names of the command line that later versions have; ends with NULL. */
 extern const char *const commands_later[];
 extern const struct option global_options[];
+/* What the help calls a group; NULL past the last one. */
+const char *group_title(size_t group);
 
 const struct command *command_find(const char *name);
 /* The known name that a mistyped one most likely means, or NULL. */

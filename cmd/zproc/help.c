@@ -8,6 +8,11 @@ static const char *const group_titles[] = {
     [GROUP_WATCH] = "Wait for changes", [GROUP_SERVER] = "Servers",
 };
 
+const char *group_title(size_t group)
+{
+    return group < LENGTH_OF(group_titles) ? group_titles[group] : NULL;
+}
+
 static void add_row(struct buf *buf, size_t start, const char *help)
 {
     size_t width = buf->len - start;
@@ -49,9 +54,13 @@ void help_command(struct buf *buf, const struct command *command)
 void help_all(struct buf *buf)
 {
     buf_add_text(buf, "Usage: zproc [GLOBAL OPTIONS] COMMAND [OPTIONS] [OPERANDS]\n"
-                      "Run a graph of commands with one shared, watchable JSON state.\n");
-    for (size_t group = 0; group < LENGTH_OF(group_titles); group++) {
-        buf_add_format(buf, "\n%s:\n", group_titles[group]);
+                      "Run a graph of commands with one shared, watchable JSON state.
+");
+    const char *title;
+    for (size_t group = 0; (title = group_title(group)); group++) {
+        buf_add_format(buf, "
+%s:
+", title);
         for (const struct command *const *next = commands; *next; next++) {
             if ((*next)->group != group)
                 continue;

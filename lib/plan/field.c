@@ -95,6 +95,8 @@ static const struct field manifest_fields[] = {
      .form = "integer",
      .read = version_read,
      .otherwise = "required",
+     .low = 1,
+     .high = 1,
      .help = "of the manifest's format: 1"},
     {.name = "name",
      .type = FIELD_CUSTOM,
@@ -559,6 +561,8 @@ static void section_visit(const struct section *section, void (*visit)(void *, c
                                            : "",
             .help = field->help,
             .supported = field->type != FIELD_REFUSED,
+            .low = field->low,
+            .high = field->high,
         };
         visit(ctx, &key);
     }

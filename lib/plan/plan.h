@@ -193,7 +193,8 @@ void plan_free(struct plan *plan); /* NULL is fine */
 struct plan_key {
     const char *section; /* "", "server", "run", "worker", "worker.retry" … */
     const char *name, *type, *fallback /* default as text */, *help;
-    bool supported; /* false: refused with "not supported yet" */
+    bool supported;   /* false: refused with "not supported yet" */
+    double low, high; /* bounds of a number; high 0: none */
 };
 void plan_keys(void (*visit)(void *ctx, const struct plan_key *key), void *ctx);
 

@@ -1,0 +1,106 @@
+# Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
+# shellcheck shell=bash disable=SC2207
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append cas watch go-live server ping stats help'
+_zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
+
+# The options of a command.
+_zproc_options() {
+    case $1 in
+    get) echo '-d --default --at -s --string -J --strict' ;;
+    has) echo '--at' ;;
+    keys) echo '--at -0 --null' ;;
+    values) echo '--at -0 --null' ;;
+    items) echo '--at -0 --null' ;;
+    len) echo '--at' ;;
+    eval) echo '-t --test' ;;
+    set) echo '-s --string -J --strict' ;;
+    update) echo '-s --string -J --strict' ;;
+    replace) echo '-s --string -J --strict' ;;
+    setdefault) echo '-s --string -J --strict' ;;
+    pop) echo '-d --default -s --string -J --strict' ;;
+    append) echo '-s --string -J --strict' ;;
+    cas) echo '--absent --at -s --string -J --strict' ;;
+    watch) echo '-x --exclude -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict' ;;
+    server) echo '--durability --log-limit --state-limit --insecure --persist' ;;
+    ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
+    esac
+}
+
+# What kind of value an option takes; nothing for a flag.
+_zproc_takes() {
+    case "$1 $2" in
+    'get '-d | 'get '--default | 'get '--at) echo value ;;
+    'has '--at) echo value ;;
+    'keys '--at) echo value ;;
+    'values '--at) echo value ;;
+    'items '--at) echo value ;;
+    'len '--at) echo value ;;
+    'pop '-d | 'pop '--default) echo value ;;
+    'cas '--at) echo value ;;
+    'watch '-w | 'watch '--when | 'watch '--equal | 'watch '--not-equal | 'watch '-t | 'watch '--timeout | 'watch '--after | 'watch '-p | 'watch '--print) echo value ;;
+    'watch '-x | 'watch '--exclude | 'watch '--none | 'watch '--not-none | 'watch '--available | 'watch '--truthy | 'watch '--falsy) echo key ;;
+    'server '--durability | 'server '--log-limit | 'server '--state-limit) echo value ;;
+    'server '--persist) echo file ;;
+    'ping '-p | 'ping '--payload | 'ping '-t | 'ping '--timeout) echo value ;;
+    *' '-a | *' '--address | *' '-n | *' '--namespace | *' '--session) echo value ;;
+    esac
+}
+
+# What kind of operands a command takes.
+_zproc_operands() {
+    case $1 in
+    get) echo key ;;
+    has) echo key ;;
+    set) echo key ;;
+    del | delete) echo key ;;
+    setdefault) echo key ;;
+    pop) echo key ;;
+    incr) echo key ;;
+    append) echo key ;;
+    cas) echo key ;;
+    watch) echo key ;;
+    help) echo command ;;
+    esac
+}
+
+# Without ZPROC_RUN a server that is gone is not waited for.
+_zproc_keys() {
+    ZPROC_RUN='' command zproc keys 2>/dev/null
+}
+
+_zproc_reply() {
+    local IFS=$'\n'
+    case $1 in
+    key) COMPREPLY=($(compgen -W "$(_zproc_keys)" -- "$2")) ;;
+    file) COMPREPLY=($(compgen -f -- "$2")) ;;
+    command) COMPREPLY=($(compgen -W "${_zproc_commands// /$'\n'}" -- "$2")) ;;
+    esac
+}
+
+_zproc() {
+    local cur=${COMP_WORDS[COMP_CWORD]} command='' kind='' word i
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if [[ -n $kind ]]; then
+            kind=
+        elif [[ $word == -- ]]; then
+            COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur"))
+            return
+        elif [[ $word == -* ]]; then
+            kind=$(_zproc_takes "$command" "$word")
+        elif [[ -z $command ]]; then
+            command=$word
+        fi
+    done
+    if [[ -n $kind ]]; then
+        _zproc_reply "$kind" "$cur"
+    elif [[ $cur == -* ]]; then
+        COMPREPLY=($(compgen -W "$(_zproc_options "$command") $_zproc_global" -- "$cur"))
+    elif [[ -z $command ]]; then
+        _zproc_reply command "$cur"
+    else
+        _zproc_reply "$(_zproc_operands "$command")" "$cur"
+    fi
+}
+complete -F _zproc zproc

@@ -1,0 +1,383 @@
+#compdef zproc
+# Completion of zproc for zsh. Made from the tables of the program by the target 'docs'; do not edit.
+
+_zproc_keys() {
+  local -a keys
+  keys=(${(f)"$(ZPROC_RUN='' command zproc keys 2>/dev/null)"})
+  compadd -a keys
+}
+
+_zproc_commands() {
+  local -a commands
+  commands=(
+    'get:Print the value of KEY, or of all keys as a JSON object'
+    'has:Whether KEY exists\: true with status 0, or false with status 1'
+    'keys:Print the keys, in the order in which they were added'
+    'values:Print the values, in the order of their keys'
+    'items:Print keys and values, each pair as a JSON list'
+    'len:Print the number of keys'
+    'eval:Print the value of an expression (CEL) over the keys of the namespace'
+    'set:Set KEY to VALUE'
+    'del:Delete keys; when one of them does not exist, none is deleted'
+    'update:Set several keys in one step'
+    'replace:Make the namespace equal to VALUE, a JSON object'
+    'clear:Delete every key of the namespace'
+    'setdefault:Set KEY to VALUE unless it exists; print its value'
+    'pop:Delete KEY and print its value'
+    'popitem:Delete the key added last and print \[KEY, VALUE\]'
+    'incr:Add N (1) to a number (0 when KEY is absent); print the sum'
+    'append:Append VALUE to the list KEY (made when absent); print the list'
+    'cas:Set KEY to NEW if it equals OLD, and print NEW; else status 1'
+    'watch:Wait until a KEY changes (none\: anything), or for one of the conditions below'
+    'go-live:Move the session'\''s cursor to now\: what happened until here is not watched any more'
+    'server:Run a state server; its address is the line that it prints'
+    'ping:Print the server'\''s pid; with -v the time of the round trip too'
+    'stats:Print figures of the server\: a table on a terminal, else JSON'
+    'help:Show help, or that of a command'
+  )
+  _describe -t commands command commands
+}
+
+_zproc() {
+  local curcontext=$curcontext state line
+  typeset -A opt_args
+  _arguments -s -S -C \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '1: :_zproc_commands' '*:: :->operands' && return
+  [[ $state == operands ]] || return
+  case $words[1] in
+    get)
+      _arguments -s -S \
+        '(-d --default)'{-d,--default}'[print this when KEY does not exist]:VALUE: ' \
+        '--at[as of a revision]:REV: ' \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[KEY\]:_zproc_keys' ;;
+    has)
+      _arguments -s -S \
+        '--at[as of a revision]:REV: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY:_zproc_keys' ;;
+    keys)
+      _arguments -s -S \
+        '--at[as of a revision]:REV: ' \
+        '(-0 --null)'{-0,--null}'[end each with NUL instead of a newline]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    values)
+      _arguments -s -S \
+        '--at[as of a revision]:REV: ' \
+        '(-0 --null)'{-0,--null}'[end each with NUL instead of a newline]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    items)
+      _arguments -s -S \
+        '--at[as of a revision]:REV: ' \
+        '(-0 --null)'{-0,--null}'[end each with NUL instead of a newline]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    len)
+      _arguments -s -S \
+        '--at[as of a revision]:REV: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    eval)
+      _arguments -s -S \
+        '(-t --test)'{-t,--test}'[print nothing; status 0 when it is true, 1 when it is false]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:EXPR: ' ;;
+    set)
+      _arguments -s -S \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY VALUE:_zproc_keys' ;;
+    del|delete)
+      _arguments -s -S \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY...:_zproc_keys' ;;
+    update)
+      _arguments -s -S \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY=VALUE...: ' ;;
+    replace)
+      _arguments -s -S \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:VALUE: ' ;;
+    clear)
+      _arguments -s -S \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    setdefault)
+      _arguments -s -S \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY VALUE:_zproc_keys' ;;
+    pop)
+      _arguments -s -S \
+        '(-d --default)'{-d,--default}'[print this when KEY does not exist]:VALUE: ' \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY:_zproc_keys' ;;
+    popitem)
+      _arguments -s -S \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    incr)
+      _arguments -s -S \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY \[N\]:_zproc_keys' ;;
+    append)
+      _arguments -s -S \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY VALUE:_zproc_keys' ;;
+    cas)
+      _arguments -s -S \
+        '--absent[set KEY to NEW when it does not exist]' \
+        '--at[set KEY to NEW when it was last changed at this revision]:REV: ' \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY \[OLD\] NEW:_zproc_keys' ;;
+    watch)
+      _arguments -s -S \
+        '(-x --exclude)'{-x,--exclude}'[anything but this key changes (may be repeated)]:KEY:_zproc_keys' \
+        '(-w --when)'{-w,--when}'[an expression is true after a change of what it reads]:EXPR: ' \
+        '--equal[KEY is set and equals VALUE]:KEY=VALUE: ' \
+        '--not-equal[KEY is set and differs from VALUE]:KEY=VALUE: ' \
+        '--none[KEY is set to null]:KEY:_zproc_keys' \
+        '--not-none[KEY is set to something else than null]:KEY:_zproc_keys' \
+        '--available[KEY is added]:KEY:_zproc_keys' \
+        '--truthy[KEY is set to something else than null, false, 0, "", \[\] and {}]:KEY:_zproc_keys' \
+        '--falsy[KEY is set to one of these]:KEY:_zproc_keys' \
+        '(-l --live)'{-l,--live}'[start at the newest revision, not at the session'\''s cursor]' \
+        '--next[skip the first check\: wait for the next change even if the condition holds]' \
+        '--duplicates[writes that change nothing count too]' \
+        '(-t --timeout)'{-t,--timeout}'[wait so long at most (5s, 250ms, 1m); 0\: only what is there; then status 124]:TIME: ' \
+        '--after[start behind this revision; 0\: at the oldest that is kept]:REV: ' \
+        '(-p --print)'{-p,--print}'[value (default for one key), event (default else) or snapshot]:WHAT: ' \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[KEY...\]:_zproc_keys' ;;
+    go-live)
+      _arguments -s -S \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    server)
+      _arguments -s -S \
+        '--durability[what an answer promises; none\: the state is in memory]:LEVEL: ' \
+        '--log-limit[memory for changes that can still be watched (default 64MiB)]:SIZE: ' \
+        '--state-limit[memory for values (default 1GiB)]:SIZE: ' \
+        '--insecure[allow tcp beyond this machine without a secret key]' \
+        '--persist[keep the state in a folder]:DIR:_files' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    ping)
+      _arguments -s -S \
+        '(-p --payload)'{-p,--payload}'[send this along and check that it comes back]:VALUE: ' \
+        '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    stats)
+      _arguments -s -S \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    help) _zproc_commands ;;
+  esac
+}
+
+_zproc "$@"
