@@ -172,14 +172,14 @@ static const struct {
     const char *meaning;
 } meanings[] = {
     {0, "done, or yes"},
-    {1,
-     "no: a key is missing, a test is false, a comparison fails, or a value has the wrong type or overflows"},
+    {1, "the answer is no: a key is missing, a test is false, a comparison fails, or a value has the wrong "
+        "type or overflows"},
     {2, "wrong usage, bad JSON, a bad expression or manifest, too large, not supported yet, or not allowed"},
     {3, "no server can be reached (told at once; inside a run after trying for 10 seconds)"},
     {4, "the server or the client uses a secret key that the other does not have"},
     {5, "events were lost: they had fallen off the log, or the session is gone"},
     {124, "timed out"},
-    {125, "zproc itself failed"},
+    {125, "busy or locked, or a failure of zproc itself"},
 };
 static const struct {
     const char *code;

@@ -103,14 +103,30 @@ void mdoc_text(struct buf *buf, const char *text)
     text_add(buf, text, false);
 }
 
+/* Words of a table that are quoted before a colon ("watch, ack: …") stay as they are. */
+static bool begins_with_names(const char *text)
+{
+    size_t len = strcspn(text, ":;.");
+    for (size_t i = 0; text[len] == ':' && i < len; i++)
+        if (text[i] == ' ' && (i == 0 || text[i - 1] != ','))
+            return false;
+    return text[len] == ':';
+}
+
+/* Lower case letters up to the end of the word. */
+static bool begins_with_word(const char *text)
+{
+    size_t word = 0;
+    while (islower((unsigned char)text[word]))
+        word++;
+    return word > 0 && strchr(" ,;", text[word]) != NULL;
+}
+
 void mdoc_sentence(struct buf *buf, const char *text)
 {
-    size_t len = strlen(text), word = 0;
-    while (isalnum((unsigned char)text[word]) || text[word] == '_')
-        word++;
+    size_t len = strlen(text);
     line_guard(buf, text);
-    /* A word that is quoted from the table, like "fast:", stays as it is. */
-    text_add(buf, text, text[word] == ' ' || text[word] == ',' || text[word] == '\0');
+    text_add(buf, text, begins_with_word(text) && !begins_with_names(text));
     if (len > 0 && text[len - 1] != '.')
         buf_add_char(buf, '.');
     buf_add_char(buf, '\n');

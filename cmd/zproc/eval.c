@@ -39,6 +39,7 @@ const struct command cmd_eval = {
     .summary = "Print the value of an expression (CEL) over the keys of the namespace",
     .notes = "Keys are names; state is the whole namespace, for other keys: state[\"my-key\"].\n",
     .options = options,
-    .examples = "  zproc eval 'size(jobs) + done'\n  if zproc eval --test 'cookies > 5'; then …\n",
+    .examples =
+        "  zproc eval 'size(jobs) + done'\n  if zproc eval --test 'cookies > 5'; then echo enough; fi\n",
     .run = run_eval,
 };

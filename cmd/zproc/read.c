@@ -164,7 +164,7 @@ const struct command cmd_keys = {
     .summary = "Print the keys, in the order in which they were added",
     .notes = LINE_NOTES,
     .options = line_options,
-    .examples = "  zproc keys | wc -l\n  zproc keys -0 | xargs -0 zproc del\n",
+    .examples = "  zproc keys | wc -l\n  zproc keys -0 | xargs -0 -r zproc del\n",
     .run = run_keys,
 };
 

@@ -34,7 +34,7 @@ static const struct option options[] = {
     {0, "duplicates", NULL, "writes that change nothing count too"},
     {'t', "timeout", "TIME", "wait so long at most (5s, 250ms, 1m); 0: only what is there; then status 124"},
     {0, "after", "REV", "start behind this revision; 0: at the oldest that is kept"},
-    {'p', "print", "WHAT", "value (default for one key), event (default else) or snapshot"},
+    {'p', "print", "WHAT", "what to print: value (default for one key), event (default else) or snapshot"},
     VALUE_OPTIONS,
     {0},
 };
@@ -233,7 +233,7 @@ const struct command cmd_watch = {
              "A key that was deleted is printed as an empty line, with --json as {\"deleted\":true}.\n",
     .options = options,
     .examples = "  zproc watch count\n  zproc watch --when 'cookies > 5' --timeout 1m\n"
-                "  while v=$(zproc watch --session me jobs); do …; done\n",
+                "  while v=$(zproc watch --session me jobs); do echo \"$v\"; done\n",
     .run = run_watch,
 };
 

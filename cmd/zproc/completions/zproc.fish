@@ -85,7 +85,7 @@ complete -c zproc -n '__fish_seen_subcommand_from watch' -l next -d 'skip the fi
 complete -c zproc -n '__fish_seen_subcommand_from watch' -l duplicates -d 'writes that change nothing count too'
 complete -c zproc -n '__fish_seen_subcommand_from watch' -s t -l timeout -x -d 'wait so long at most (5s, 250ms, 1m); 0: only what is there; then status 124'
 complete -c zproc -n '__fish_seen_subcommand_from watch' -l after -x -d 'start behind this revision; 0: at the oldest that is kept'
-complete -c zproc -n '__fish_seen_subcommand_from watch' -s p -l print -x -d 'value (default for one key), event (default else) or snapshot'
+complete -c zproc -n '__fish_seen_subcommand_from watch' -s p -l print -x -d 'what to print: value (default for one key), event (default else) or snapshot'
 complete -c zproc -n '__fish_seen_subcommand_from watch' -s s -l string -d 'VALUE is literally a string'
 complete -c zproc -n '__fish_seen_subcommand_from watch' -s J -l strict -d 'VALUE must be JSON'
 complete -c zproc -n '__fish_seen_subcommand_from watch' -a '(__zproc_keys)'

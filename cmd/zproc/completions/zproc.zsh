@@ -310,7 +310,7 @@ _zproc() {
         '--duplicates[writes that change nothing count too]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (5s, 250ms, 1m); 0\: only what is there; then status 124]:TIME: ' \
         '--after[start behind this revision; 0\: at the oldest that is kept]:REV: ' \
-        '(-p --print)'{-p,--print}'[value (default for one key), event (default else) or snapshot]:WHAT: ' \
+        '(-p --print)'{-p,--print}'[what to print\: value (default for one key), event (default else) or snapshot]:WHAT: ' \
         '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
