@@ -67,7 +67,7 @@ static void usage_word(struct buf *buf, struct str word)
     word.len -= dots ? 3 : 0;
     if (opens)
         buf_add_text(buf, " Oo");
-    buf_add_text(buf, str_starts_with(word, STR("-")) || str_is(word, "|") ? " Cm " : " Ar ");
+    buf_add_text(buf, str_is(word, "|") ? " " : str_starts_with(word, STR("-")) ? " Cm " : " Ar ");
     mdoc_literal(buf, word);
     if (dots)
         buf_add_text(buf, " ...");

@@ -119,7 +119,7 @@ static bool begins_with_word(const char *text)
     size_t word = 0;
     while (islower((unsigned char)text[word]))
         word++;
-    return word > 0 && strchr(" ,;", text[word]) != NULL;
+    return word > 0 && strchr(" ;", text[word]) != NULL;
 }
 
 void mdoc_sentence(struct buf *buf, const char *text)

@@ -54,13 +54,10 @@ void help_command(struct buf *buf, const struct command *command)
 void help_all(struct buf *buf)
 {
     buf_add_text(buf, "Usage: zproc [GLOBAL OPTIONS] COMMAND [OPTIONS] [OPERANDS]\n"
-                      "Run a graph of commands with one shared, watchable JSON state.
-");
+                      "Run a graph of commands with one shared, watchable JSON state.\n");
     const char *title;
     for (size_t group = 0; (title = group_title(group)); group++) {
-        buf_add_format(buf, "
-%s:
-", title);
+        buf_add_format(buf, "\n%s:\n", title);
         for (const struct command *const *next = commands; *next; next++) {
             if ((*next)->group != group)
                 continue;

@@ -101,7 +101,7 @@ static int run_run(struct context *context, struct err *err)
 const struct command cmd_run = {
     .name = "run",
     .group = GROUP_RUN,
-    .usage = "[WORKER…] | -- CMD…",
+    .usage = "[WORKER...] | -- CMD...",
     .operands_max = OPERANDS_ANY,
     .summary = "Run a manifest, or one command with a state of its own, until it ends",
     .notes =
@@ -134,7 +134,7 @@ static int run_check(struct context *context, struct err *err)
 const struct command cmd_check = {
     .name = "check",
     .group = GROUP_RUN,
-    .usage = "[WORKER…]",
+    .usage = "[WORKER...]",
     .operands_max = OPERANDS_ANY,
     .summary = "Read a manifest and say what is wrong with it",
     .options = check_options,

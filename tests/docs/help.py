@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the examples in the commands' help: each line is a shell command that zproc understands. Without a
-server it gets as far as looking for one, and no further. Usage: help.py BIN"""
+"""Checks the examples in the commands' help: each line is a shell command that zproc understands. Those that run
+a manifest succeed; the others get as far as looking for a server, as there is none. Usage: help.py BIN"""
 
 import os
 import subprocess
@@ -8,8 +8,7 @@ import sys
 import tempfile
 
 UNREACHABLE = "no state server is known"
-# They would start something for good.
-STARTS = ("zproc server", "zproc run")
+MANIFEST = "{version: 1, workers: {test: {run: echo a}, lint: {run: echo b}}}"
 
 
 def examples(binaries, command):
@@ -28,11 +27,12 @@ def commands(binaries):
 
 def problem(env, folder, line):
     """What is wrong with it, or nothing."""
-    if line.startswith(STARTS):
-        result = subprocess.run(["bash", "-n", "-c", line], stderr=subprocess.PIPE, text=True, timeout=60)
-        return result.stderr
+    if line.startswith("zproc server"):  # it would run for good
+        return subprocess.run(["bash", "-n", "-c", line], stderr=subprocess.PIPE, text=True, timeout=60).stderr
     result = subprocess.run(["bash", "-c", line], cwd=folder, env=env, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    if line.startswith(("zproc run", "zproc check")):
+        return result.stderr if result.returncode else ""
     wrong = [text for text in result.stderr.splitlines() if UNREACHABLE not in text]
     return "\n".join(wrong) or ("" if UNREACHABLE in result.stderr else "it asks no server")
 
@@ -43,9 +43,9 @@ def main():
     env.update(PATH=f"{binaries}:{env['PATH']}", ZPROC_ADDRESS="none", NAME="x")
     bad = count = 0
     with tempfile.TemporaryDirectory(prefix="zd") as folder:
-        for name in ("config.json", "state.json"):
+        for name, text in (("config.json", "{}"), ("state.json", "{}"), ("zproc.yaml", MANIFEST), ("ci.yaml", MANIFEST)):
             with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
-                file.write("{}")
+                file.write(text)
         for command in commands(binaries):
             lines = examples(binaries, command)
             if not lines:

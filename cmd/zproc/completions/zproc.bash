@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append cas watch go-live server ping stats help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append cas watch go-live server ping stats run check help'
 _zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -23,6 +23,8 @@ _zproc_options() {
     watch) echo '-x --exclude -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict' ;;
     server) echo '--durability --log-limit --state-limit --insecure --persist' ;;
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
+    run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
+    check) echo '-f --manifest --var' ;;
     esac
 }
 
@@ -42,6 +44,10 @@ _zproc_takes() {
     'server '--durability | 'server '--log-limit | 'server '--state-limit) echo value ;;
     'server '--persist) echo file ;;
     'ping '-p | 'ping '--payload | 'ping '-t | 'ping '--timeout) echo value ;;
+    'run '--var | 'run '-j | 'run '--jobs | 'run '--fail | 'run '--server | 'run '--output) echo value ;;
+    'run '-f | 'run '--manifest) echo file ;;
+    'check '--var) echo value ;;
+    'check '-f | 'check '--manifest) echo file ;;
     *' '-a | *' '--address | *' '-n | *' '--namespace | *' '--session) echo value ;;
     esac
 }

@@ -33,6 +33,8 @@ _zproc_commands() {
     'server:Run a state server; its address is the line that it prints'
     'ping:Print the server'\''s pid; with -v the time of the round trip too'
     'stats:Print figures of the server\: a table on a terminal, else JSON'
+    'run:Run a manifest, or one command with a state of its own, until it ends'
+    'check:Read a manifest and say what is wrong with it'
     'help:Show help, or that of a command'
   )
   _describe -t commands command commands
@@ -376,6 +378,39 @@ _zproc() {
         '--no-color[no colour on a terminal]' \
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' ;;
+    run)
+      _arguments -s -S \
+        '(-f --manifest)'{-f,--manifest}'[the manifest (default\: zproc.yaml of this folder)]:FILE:_files' \
+        '--var[a variable for ${{ vars.NAME }}, over the manifest'\''s]:NAME=VALUE: ' \
+        '(-j --jobs)'{-j,--jobs}'[at most N jobs at once; 0\: no limit]:N: ' \
+        '--fail[after a failure\: fast (stop the rest), finish, keep-going]:MODE: ' \
+        '--server[use the state server there instead of starting one]:ADDRESS: ' \
+        '--output[prefix, group, failed, quiet, raw or json]:MODE: ' \
+        '--dry-run[show what would start, in order]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[WORKER...\] | -- CMD...: ' ;;
+    check)
+      _arguments -s -S \
+        '(-f --manifest)'{-f,--manifest}'[the manifest (default\: zproc.yaml of this folder)]:FILE:_files' \
+        '--var[a variable for ${{ vars.NAME }}, over the manifest'\''s]:NAME=VALUE: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[WORKER...\]: ' ;;
     help) _zproc_commands ;;
   esac
 }
