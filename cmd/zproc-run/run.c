@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SESSIONS_AT_ONCE 12   /* requests on their way: fewer than the server's socket queues for a client */
-#define END_MS           1000 /* for what is done after the last worker has ended */
+#define END_MS 1000 /* for what is done after the last worker has ended */
 
 struct task *run_task(const struct run *run, uint32_t number)
 {
@@ -61,8 +60,6 @@ static void task_free(struct run *run, struct task *task)
 /* Takes in tasks that sup has made since; rev: where their sessions start. */
 static void meet_tasks(struct run *run, int64_t rev)
 {
-    struct err err;
-    int64_t until = time_now_ms() + STARTUP_MS;
     uint32_t count = sup_task_count(run->sup);
     while (run->task_count < count) {
         struct sup_task info;
@@ -75,8 +72,6 @@ static void meet_tasks(struct run *run, int64_t rev)
         if (parent)
             trigger_adopt(run, task, parent);
         session_open(run, task, rev);
-        while (!run->state.watcher && state_pending(run) > SESSIONS_AT_ONCE && state_wait(run, until, &err))
-            ;
     }
 }
 
@@ -233,10 +228,10 @@ static void record_address(struct run *run)
         run_say(run, 1, "other terminals will not find this run: %s", err.message);
 }
 
-static bool settle(struct run *run, int64_t until, struct err *err)
+static bool settle(struct run *run, struct err *err)
 {
     while (state_pending(run) > 0)
-        if (!state_wait(run, until, err))
+        if (!state_wait(run, time_now_ms() + STARTUP_MS, err))
             return false;
     return true;
 }
@@ -244,18 +239,17 @@ static bool settle(struct run *run, int64_t until, struct err *err)
 /* Two round trips: claim and initial state; then records and every session. */
 static bool open_state(struct run *run, struct err *err)
 {
-    int64_t until = time_now_ms() + STARTUP_MS;
     if (!state_open(run, run->address, err))
         return false;
     records_claim(run);
     records_initial(run);
-    if (!settle(run, until, err))
+    if (!settle(run, err))
         return false;
     if (run->over)
         return err_set(err, ERR_INTERNAL, "the run was not started");
     meet_tasks(run, run->rev);
     records_publish(run);
-    if (!settle(run, until, err))
+    if (!settle(run, err))
         return false;
     state_attach(run);
     return true;

@@ -101,7 +101,8 @@ void server_stop(struct run *run);
 /* Called with the answer; reply->ok may be false. */
 typedef void answer_fn(struct run *run, struct task *task, int64_t tag, struct reply *reply);
 struct ask {
-    int64_t id;
+    int64_t id;         /* 0: it waits for its turn to be sent */
+    bool quick;         /* not one that waits on the server */
     struct ask **owner; /* where it is kept to be cancelled: set to NULL when it is over; NULL: nowhere */
     answer_fn *answer;  /* NULL: nobody cares any more */
     uint32_t task;      /* SUP_NO_TASK: none; an answer for a forgotten task is dropped */
@@ -110,14 +111,17 @@ struct ask {
 struct state {
     struct client *client;
     struct watcher *watcher;
-    struct table asks;
+    struct table asks; /* those that were sent */
+    size_t quick;      /* how many of them are answered at once */
+    struct queued *first, *last;
+    size_t queued;
 };
 bool state_open(struct run *run, const char *address, struct err *err);
 /* Hands the connection over to the loop. */
 void state_attach(struct run *run);
 void state_close(struct run *run);
-/* Sends; the ask is valid until its answer function has been called. NULL when the connection is gone.
- * value.data NULL: none. */
+/* Queues it to be sent in order; the ask is valid until its answer function has been called. NULL when the
+ * connection is gone. value.data NULL: none. */
 struct ask *state_ask(struct run *run, struct request *request, struct str value, answer_fn *answer,
                       uint32_t task, int64_t tag);
 /* Keeps an ask (NULL: there is none) to be cancelled later. */
@@ -344,7 +348,8 @@ struct run {
     bool external; /* the server is not ours */
     char *address;
     struct state state;
-    int64_t rev; /* after the initial state */
+    size_t awaiting; /* conditions that wait on the server */
+    int64_t rev;     /* after the initial state */
     struct records records;
     struct sup *sup;
     struct sup_effects effects;

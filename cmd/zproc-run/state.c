@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#define QUICK_MAX 12 /* requests that are answered at once: how many are on their way */
+
 static struct str ask_key(const struct ask *ask)
 {
     return (struct str){(const char *)&ask->id, sizeof ask->id};
@@ -29,6 +31,130 @@ void state_attach(struct run *run)
                                      client_events(run->state.client), state_ready, run);
 }
 
+/* ---- Requests that wait for their turn ---- */
+
+struct queued {
+    struct ask *ask;
+    struct request request; /* its strings are copies */
+    char *value;            /* NULL: none */
+    size_t value_len;
+    struct queued *next;
+};
+
+static void queued_free(struct queued *queued)
+{
+    for (int field = 0; field < FIELD_COUNT; field++) {
+        if (!((queued->request.set >> field) & 1))
+            continue;
+        if (field_info((enum field)field)->kind == FIELD_STR)
+            free((char *)queued->request.field[field].s.data);
+        if (field_info((enum field)field)->kind == FIELD_KEYS)
+            value_unref((struct value *)queued->request.field[field].keys);
+    }
+    free(queued->value);
+    free(queued);
+}
+
+static void queue_add(struct state *state, struct ask *ask, const struct request *request, struct str value)
+{
+    struct queued *queued = mem_new(sizeof *queued);
+    *queued = (struct queued){.ask = ask, .request = *request, .value_len = value.len};
+    if (value.data)
+        queued->value = mem_copy(value.data, value.len);
+    for (int field = 0; field < FIELD_COUNT; field++) {
+        struct str text = request->field[field].s;
+        if (!((request->set >> field) & 1))
+            continue;
+        if (field_info((enum field)field)->kind == FIELD_STR)
+            queued->request.field[field].s.data = mem_copy(text.data, text.len);
+        if (field_info((enum field)field)->kind == FIELD_KEYS)
+            queued->request.field[field].keys = value_ref(request->field[field].keys);
+    }
+    *(state->last ? &state->last->next : &state->first) = queued;
+    state->last = queued;
+    state->queued++;
+}
+
+static void queue_remove(struct state *state, const struct ask *ask)
+{
+    struct queued *before = NULL, *queued = state->first;
+    while (queued && queued->ask != ask) {
+        before = queued;
+        queued = queued->next;
+    }
+    if (!queued)
+        return;
+    *(before ? &before->next : &state->first) = queued->next;
+    if (state->last == queued)
+        state->last = before;
+    state->queued--;
+    queued_free(queued);
+}
+
+/* ---- Asking ---- */
+
+static void answer_ask(struct run *run, struct ask *ask, struct reply *reply)
+{
+    struct task *task = run_task(run, ask->task);
+    struct ask copy = *ask;
+    if (ask->owner)
+        *ask->owner = NULL;
+    free(ask);
+    if (copy.answer && (task || copy.task == SUP_NO_TASK))
+        copy.answer(run, task, copy.tag, reply);
+}
+
+/* What cannot be sent (it is too large) is answered like what the server refuses. */
+static void send_ask(struct run *run, struct ask *ask, struct request *request, struct str value)
+{
+    struct reply reply = {0};
+    ask->id = client_send(run->state.client, request, value, &reply.error);
+    if (ask->id == 0) {
+        answer_ask(run, ask, &reply);
+        return;
+    }
+    table_put(&run->state.asks, ask_key(ask), ask);
+    run->state.quick += ask->quick;
+}
+
+/* The socket of the server holds few answers for a client: no more is asked at a time. What waits there
+ * without an answer does not count. */
+static bool has_room(const struct state *state)
+{
+    return state->quick < QUICK_MAX;
+}
+
+static void send_queued(struct run *run)
+{
+    struct state *state = &run->state;
+    while (state->client && state->first && has_room(state)) {
+        struct queued *queued = state->first;
+        state->first = queued->next;
+        if (!state->first)
+            state->last = NULL;
+        state->queued--;
+        struct request request = queued->request; /* the client adds fields of its own */
+        send_ask(run, queued->ask, &request, (struct str){queued->value, queued->value_len});
+        queued_free(queued);
+    }
+}
+
+struct ask *state_ask(struct run *run, struct request *request, struct str value, answer_fn *answer,
+                      uint32_t task, int64_t tag)
+{
+    struct state *state = &run->state;
+    if (!state->client)
+        return NULL;
+    struct ask *ask = mem_new(sizeof *ask);
+    *ask = (struct ask){.answer = answer,
+                        .task = task,
+                        .tag = tag,
+                        .quick = op_info(request->operation)->kind != OP_KIND_WAIT};
+    /* One queue for all, so that requests keep their order; the next turn of the loop sends. */
+    queue_add(state, ask, request, value);
+    return ask;
+}
+
 void state_close(struct run *run)
 {
     struct state *state = &run->state;
@@ -39,31 +165,17 @@ void state_close(struct run *run)
         free(ask);
     }
     table_release(&state->asks);
+    for (struct queued *queued = state->first, *next; queued; queued = next) {
+        next = queued->next;
+        if (queued->ask->owner)
+            *queued->ask->owner = NULL;
+        free(queued->ask);
+        queued_free(queued);
+    }
     if (state->watcher)
         watcher_free(state->watcher);
     client_close(state->client);
     *state = (struct state){0};
-}
-
-struct ask *state_ask(struct run *run, struct request *request, struct str value, answer_fn *answer,
-                      uint32_t task, int64_t tag)
-{
-    struct err err;
-    if (!run->state.client)
-        return NULL;
-    int64_t id = client_send(run->state.client, request, value, &err);
-    if (id == 0) {
-        /* What cannot be sent (too large) is answered like what the server refuses. */
-        struct reply reply = {.error = err};
-        struct task *asked = run_task(run, task);
-        if (answer && (asked || task == SUP_NO_TASK))
-            answer(run, asked, tag, &reply);
-        return NULL;
-    }
-    struct ask *ask = mem_new(sizeof *ask);
-    *ask = (struct ask){.id = id, .answer = answer, .task = task, .tag = tag};
-    table_put(&run->state.asks, ask_key(ask), ask);
-    return ask;
 }
 
 void state_keep(struct ask **owner, struct ask *ask)
@@ -77,12 +189,19 @@ void state_cancel(struct run *run, struct ask **ask)
 {
     if (!*ask)
         return;
+    struct ask *ended = *ask;
     struct request request = {.operation = OP_cancel};
-    request_set_int(&request, FIELD_call, (*ask)->id);
-    /* It is not answered any more; an answer that is on its way already finds nobody. */
-    free(table_remove(&run->state.asks, ask_key(*ask)));
+    request_set_int(&request, FIELD_call, ended->id);
     *ask = NULL;
-    state_ask(run, &request, (struct str){0}, NULL, SUP_NO_TASK, 0);
+    /* It is not answered any more; an answer that is on its way already finds nobody. */
+    if (ended->id == 0)
+        queue_remove(&run->state, ended);
+    else
+        table_remove(&run->state.asks, ask_key(ended));
+    bool sent = ended->id != 0;
+    free(ended);
+    if (sent)
+        state_ask(run, &request, (struct str){0}, NULL, SUP_NO_TASK, 0);
 }
 
 static void hand_out(struct run *run, struct reply *reply)
@@ -91,18 +210,16 @@ static void hand_out(struct run *run, struct reply *reply)
         table_remove(&run->state.asks, (struct str){(const char *)&reply->id, sizeof reply->id});
     if (!ask)
         return;
-    struct task *task = run_task(run, ask->task);
-    struct ask copy = *ask;
-    if (ask->owner)
-        *ask->owner = NULL;
-    free(ask);
-    if (copy.answer && (task || copy.task == SUP_NO_TASK))
-        copy.answer(run, task, copy.tag, reply);
+    run->state.quick -= ask->quick;
+    answer_ask(run, ask, reply);
 }
 
 bool state_pump(struct run *run)
 {
     struct err err;
+    if (!run->state.client)
+        return false;
+    send_queued(run);
     if (!run->state.client)
         return false;
     bool alive = client_step(run->state.client, &err), any = false;
@@ -123,7 +240,7 @@ bool state_pump(struct run *run)
 
 size_t state_pending(const struct run *run)
 {
-    return run->state.asks.count;
+    return run->state.asks.count + run->state.queued;
 }
 
 bool state_wait(struct run *run, int64_t until_ms, struct err *err)
@@ -132,6 +249,7 @@ bool state_wait(struct run *run, int64_t until_ms, struct err *err)
     while (client) {
         bool any = false;
         struct reply reply;
+        send_queued(run);
         if (!client_step(client, err))
             return false;
         while (client_next(client, &reply)) {
