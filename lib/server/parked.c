@@ -35,9 +35,9 @@ struct parked *parked_new(struct job *job, enum parked_kind kind, struct err *er
     peer->parked = parked;
     peer->parked_count++;
     server->parked_count++;
-    if (request_has(&job->request, timeout_ms))
-        deadline_set(&server->timers_parked, &parked->timer,
-                     time_now_ms() + request_int(&job->request, timeout_ms));
+    int64_t now = time_now_ms();
+    if (request_has(&job->request, timeout_ms) && request_int(&job->request, timeout_ms) < INT64_MAX - now)
+        deadline_set(&server->timers_parked, &parked->timer, now + request_int(&job->request, timeout_ms));
     return parked;
 }
 

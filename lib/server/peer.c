@@ -8,7 +8,7 @@
 #define STALL_LIMIT_MS 30000
 #define HELD_COUNT_MAX 1024
 #define HELD_BYTES_MAX (16 * 1024 * 1024)
-#define GONE_TRIES     4
+#define GONE_TRIES     7
 
 struct peer *peer_find(struct server *server, struct str identity)
 {
@@ -20,12 +20,29 @@ static struct str peer_identity(const struct peer *peer)
     return (struct str){peer->identity, peer->identity_len};
 }
 
+/* The peers of a descriptor: the list's head, made when it is not there. */
+static struct peer **fd_peers(struct server *server, int fd)
+{
+    size_t count = server->fd_count;
+    if ((size_t)fd >= count) {
+        server->fd_count = (size_t)fd < 128 ? 256 : 2 * (size_t)fd;
+        server->fds = mem_resize(server->fds, server->fd_count, sizeof *server->fds);
+        memset(server->fds + count, 0, (server->fd_count - count) * sizeof *server->fds);
+    }
+    return &server->fds[fd];
+}
+
 static struct peer *peer_new(struct server *server, struct str identity, int fd)
 {
     struct peer *peer = mem_new(sizeof *peer + identity.len + 1);
     peer->fd = fd;
     peer->identity_len = identity.len;
     memcpy(peer->identity, identity.data, identity.len);
+    struct peer **list = fd_peers(server, fd);
+    peer->fd_next = *list;
+    if (*list)
+        (*list)->fd_previous = peer;
+    *list = peer;
     table_put(&server->peers, peer_identity(peer), peer);
     return peer;
 }
@@ -47,6 +64,9 @@ static void peer_free(struct server *server, struct peer *peer)
 {
     deadline_remove(&server->timers_peer, &peer->timer);
     table_remove(&server->peers, peer_identity(peer));
+    *(peer->fd_previous ? &peer->fd_previous->fd_next : fd_peers(server, peer->fd)) = peer->fd_next;
+    if (peer->fd_next)
+        peer->fd_next->fd_previous = peer->fd_previous;
     if (peer->stalled_since)
         server->stalled_count--;
     buf_release(&peer->unsent);
@@ -56,7 +76,7 @@ static void peer_free(struct server *server, struct peer *peer)
 
 void peer_drop_if_unused(struct server *server, struct peer *peer)
 {
-    if (!peer->parked && !peer->holds && !peer->stalled_since && !peer->gone_tries && !peer->held_count)
+    if (!peer->parked && !peer->holds && !peer->stalled_since && !peer->gone_tries)
         peer_free(server, peer);
 }
 
@@ -70,11 +90,14 @@ static void services_gone(struct server *server, struct peer *peer)
 
 void peer_gone(struct server *server, struct peer *peer)
 {
+    bool holds = peer->holds > 0;
     peer->holds++; /* it must not be freed under our hands */
     while (peer->parked)
         parked_free(peer->parked);
-    claims_end(server, peer);
-    services_gone(server, peer);
+    if (holds) {
+        claims_end(server, peer);
+        services_gone(server, peer);
+    }
     peer_free(server, peer);
 }
 
@@ -147,52 +170,58 @@ bool peer_hold(struct server *server, const struct frames *frames)
     return true;
 }
 
-/* It reads again: what it asked meanwhile is done now. */
-static void peer_resume(struct server *server, struct peer *peer)
+/* It reads again: what it asked meanwhile is done now, as far as the batch's answers may grow. */
+static void held_execute(struct server *server, struct peer *peer)
 {
-    peer->stalled_since = 0;
-    server->stalled_count--;
-    struct buf held = peer->held;
-    size_t count = peer->held_count, pos = 0;
-    peer->held = (struct buf){0};
-    peer->held_count = 0;
-    AUTO_FREE char *identity = mem_copy(peer->identity, peer->identity_len);
-    struct frames frames = {.identity = {identity, peer->identity_len}, .fd = peer->fd};
-    peer_drop_if_unused(server, peer);
-    for (size_t i = 0; i < count; i++) {
-        message_load(&held, &pos, &frames.header, &frames.value);
+    struct frames frames = {.identity = peer_identity(peer), .fd = peer->fd};
+    size_t pos = 0;
+    while (peer->held_count && server->out.len < BATCH_BYTES) {
+        message_load(&peer->held, &pos, &frames.header, &frames.value);
+        peer->held_count--;
         request_execute(server, &frames);
     }
-    buf_release(&held);
+    buf_consume(&peer->held, pos);
+}
+
+/* Sends what the peer takes of its answers; false when it was forgotten. */
+static bool unsent_send(struct server *server, struct peer *peer, int64_t now)
+{
+    size_t pos = 0;
+    enum send_result result = SEND_DONE;
+    while (pos < peer->unsent.len && result == SEND_DONE) {
+        size_t next = pos;
+        struct str header, value;
+        message_load(&peer->unsent, &next, &header, &value);
+        result = transport_send(server->transport, peer_identity(peer), header, value);
+        if (result == SEND_DONE)
+            pos = next;
+    }
+    if (result == SEND_GONE) {
+        peer_gone(server, peer);
+        return false;
+    }
+    buf_consume(&peer->unsent, pos);
+    if (pos > 0) { /* it reads: the answers are just more than the socket takes at once */
+        peer->stalled_since = now;
+        peer->retry_ms = STALL_FIRST_MS / 2;
+    }
+    return true;
 }
 
 static void peer_retry(struct server *server, struct peer *peer, int64_t now)
 {
-    size_t pos = 0;
-    while (pos < peer->unsent.len) {
-        size_t next = pos;
-        struct str header, value;
-        message_load(&peer->unsent, &next, &header, &value);
-        enum send_result result = transport_send(server->transport, peer_identity(peer), header, value);
-        if (result == SEND_GONE) {
-            peer_gone(server, peer);
-            return;
-        }
-        if (result == SEND_STALLED)
-            break;
-        pos = next;
-    }
-    buf_consume(&peer->unsent, pos);
-    if (peer->unsent.len == 0) {
-        buf_release(&peer->unsent);
-        peer_resume(server, peer);
-    } else if (pos == 0 && now - peer->stalled_since >= STALL_LIMIT_MS) {
+    if (!unsent_send(server, peer, now))
+        return;
+    if (peer->unsent.len == 0)
+        held_execute(server, peer);
+    if (peer->unsent.len == 0 && peer->held_count == 0) {
+        peer->stalled_since = 0;
+        server->stalled_count--;
+        peer_drop_if_unused(server, peer);
+    } else if (peer->unsent.len == 0) {
+        deadline_set(&server->timers_peer, &peer->timer, now + 1); /* in the next batch */
+    } else if (now - peer->stalled_since >= STALL_LIMIT_MS) {
         peer_disconnect(server, peer);
-    } else if (pos > 0) {
-        /* It reads: the answers are just more than the socket takes at once. */
-        peer->stalled_since = now;
-        peer->retry_ms = STALL_FIRST_MS;
-        deadline_set(&server->timers_peer, &peer->timer, now + peer->retry_ms);
     } else {
         peer->retry_ms = peer->retry_ms * 2 > STALL_LAST_MS ? STALL_LAST_MS : peer->retry_ms * 2;
         deadline_set(&server->timers_peer, &peer->timer, now + peer->retry_ms);
@@ -211,7 +240,10 @@ static void peer_probe(struct server *server, struct peer *peer, int64_t now)
         return;
     }
     if (--peer->gone_tries > 0)
-        deadline_set(&server->timers_peer, &peer->timer, now + (peer->gone_tries == GONE_TRIES - 1 ? 1 : 50));
+        deadline_set(&server->timers_peer, &peer->timer,
+                     now + (1 << 2 * (GONE_TRIES - 1 - peer->gone_tries)));
+    else if (peer->stalled_since)
+        deadline_set(&server->timers_peer, &peer->timer, now + peer->retry_ms);
     else
         peer_drop_if_unused(server, peer);
 }
@@ -220,9 +252,10 @@ void peers_look(struct server *server)
 {
     int fd;
     while (transport_gone(server->transport, &fd)) {
-        size_t pos = 0;
-        for (struct peer *peer; (peer = table_next(&server->peers, &pos));) {
-            if (peer->fd != fd || peer->gone_tries)
+        if (fd < 0)
+            continue;
+        for (struct peer *peer = *fd_peers(server, fd); peer; peer = peer->fd_next) {
+            if (peer->gone_tries)
                 continue;
             peer->gone_tries = GONE_TRIES;
             deadline_set(&server->timers_peer, &peer->timer, time_now_ms());
@@ -244,29 +277,32 @@ void peers_timer(struct server *server, int64_t now)
 
 /* ---- Answers of a batch ---- */
 
+static void answer_send(struct server *server, const struct buf *out, size_t *pos)
+{
+    struct str identity, header, value, none;
+    int fd;
+    memcpy(&fd, out->data + *pos, sizeof fd);
+    *pos += sizeof fd;
+    message_load(out, pos, &identity, &none);
+    message_load(out, pos, &header, &value);
+    const struct peer *peer = server->stalled_count ? peer_find(server, identity) : NULL;
+    if ((peer && peer->stalled_since) ||
+        transport_send(server->transport, identity, header, value) == SEND_STALLED)
+        peer_stall(server, identity, fd, header, value);
+}
+
 void answers_flush(struct server *server)
 {
-    size_t pos = 0;
-    struct buf out = server->out; /* sending may make more answers */
-    server->out = (struct buf){0};
-    while (pos < out.len) {
-        struct str identity, header, value, empty;
-        int fd;
-        memcpy(&fd, out.data + pos, sizeof fd);
-        pos += sizeof fd;
-        message_load(&out, &pos, &identity, &empty);
-        message_load(&out, &pos, &header, &value);
-        const struct peer *peer = server->stalled_count ? peer_find(server, identity) : NULL;
-        if ((peer && peer->stalled_since) ||
-            transport_send(server->transport, identity, header, value) == SEND_STALLED)
-            peer_stall(server, identity, fd, header, value);
-    }
-    buf_clear(&out);
-    if (server->out.len == 0 && out.capacity <= 1 << 20) {
-        buf_release(&server->out);
-        server->out = out;
-    } else {
-        buf_release(&out);
+    while (server->out.len) { /* a peer that is dropped for not reading may leave answers to others */
+        struct buf out = server->out;
+        server->out = (struct buf){0};
+        for (size_t pos = 0; pos < out.len;)
+            answer_send(server, &out, &pos);
+        buf_clear(&out);
+        if (server->out.len == 0 && out.capacity <= BATCH_BYTES)
+            server->out = out;
+        else
+            buf_release(&out);
     }
 }
 

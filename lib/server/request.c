@@ -22,17 +22,18 @@ static bool job_value(struct job *job, struct err *err)
     return true;
 }
 
-static bool job_space(struct job *job, struct err *err)
+static void job_look(struct job *job)
 {
-    struct str ns = request_has(&job->request, ns) ? request_str(&job->request, ns) : STR("default");
-    if (!space_name_valid(ns))
-        return err_set(err, ERR_INVALID,
-                       "'%.*s' is not a name for a namespace: 1 to 255 bytes without control characters",
-                       STR_ARG(ns));
-    job->space = store_space(job->server->store, ns);
+    job->ns = request_has(&job->request, ns) ? request_str(&job->request, ns) : STR("default");
+    job->space = store_look(job->server->store, job->ns);
     if (request_has(&job->request, session))
         job->session = session_find(job->server->store, request_str(&job->request, session));
-    return true;
+}
+
+bool job_enter(struct job *job, struct err *err)
+{
+    job->space = store_space(job->server->store, job->ns, err);
+    return job->space && (!job->session || session_enter(job->session, job->space, err));
 }
 
 static bool job_execute(struct job *job, struct err *err)
@@ -42,7 +43,10 @@ static bool job_execute(struct job *job, struct err *err)
         return false;
     if (frames->excess)
         return err_set(err, ERR_INVALID, "more frames than delimiter, header and value");
-    return job_value(job, err) && job_space(job, err) && handlers[job->request.operation](job, err);
+    if (!job_value(job, err))
+        return false;
+    job_look(job);
+    return handlers[job->request.operation](job, err);
 }
 
 void request_execute(struct server *server, const struct frames *frames)
@@ -63,19 +67,8 @@ void job_begin(struct job *job, int64_t revision)
     reply_begin(job->server, request_int(&job->request, id), revision);
 }
 
-static bool reply_too_large(struct job *job)
-{
-    struct err err;
-    err_set(&err, ERR_TOO_LARGE, "the answer is larger than a frame of %d MiB; ask for less of it",
-            WIRE_FRAME_MAX / 1024 / 1024);
-    reply_error(job->server, job->frames->identity, job->frames->fd, request_int(&job->request, id), &err);
-    return true;
-}
-
 bool job_send(struct job *job)
 {
-    if (job->server->value.len > WIRE_FRAME_MAX)
-        return reply_too_large(job);
     reply_send(job->server, job->frames->identity, job->frames->fd);
     return true;
 }
@@ -138,6 +131,7 @@ bool handle_stats(struct job *job, struct err *err)
     if (figures.oldest_cursor >= 0)
         figure_add(map, "oldest_cursor", figures.oldest_cursor);
     figure_add(map, "waits", (int64_t)figures.waits);
+    figure_add(map, "peers", (int64_t)server->peers.count);
     figure_add(map, "stalled", (int64_t)server->stalled_count);
     figure_add(map, "requests", server->requests);
     figure_add(map, "uptime_ms", time_now_ms() - server->started_ms);

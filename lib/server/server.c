@@ -5,9 +5,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define BATCH_COUNT 256
-#define BATCH_BYTES (1024 * 1024)
-
 void random_hex(char out[33])
 {
     unsigned char bytes[16];
@@ -49,7 +46,7 @@ void server_free(struct server *server)
     transport_close(server->transport);
     store_free(server->store);
     table_release(&server->peers);
-    table_release(&server->busy);
+    free(server->fds);
     table_release(&server->services);
     table_release(&server->claims);
     deadlines_release(&server->timers_peer);
@@ -75,15 +72,17 @@ static int64_t server_patience(const struct server *server)
     return left > 0 ? left : 0;
 }
 
-/* Executes up to a batch of requests; their answers stand in `out`. */
+/* Executes up to a batch of requests; their answers stand in `out`. A message in another form than the
+ * protocol's is nobody's request. */
 static size_t server_batch(struct server *server)
 {
     struct frames frames;
     size_t count = 0, bytes = 0;
-    while (count < BATCH_COUNT && bytes < BATCH_BYTES && transport_receive(server->transport, &frames)) {
+    while (count < BATCH_COUNT && bytes < BATCH_BYTES && server->out.len < BATCH_BYTES &&
+           transport_receive(server->transport, &frames)) {
         count++;
         bytes += frames.header.len + frames.value.len;
-        if (!peer_hold(server, &frames))
+        if (frames.header.data && !peer_hold(server, &frames))
             request_execute(server, &frames);
     }
     return count;
@@ -117,6 +116,7 @@ void reply_begin(struct server *server, int64_t id, int64_t revision)
     buf_clear(&server->header);
     buf_clear(&server->value);
     server->has_value = false;
+    server->reply_id = id;
     buf_add_text(&server->header, "{\"id\":");
     buf_add_int(&server->header, id);
     buf_add_text(&server->header, ",\"ok\":true,\"rev\":");
@@ -154,8 +154,20 @@ void reply_value(struct server *server, const struct value *value)
     server->has_value = true;
 }
 
+static void reply_fail(struct server *server, int64_t id, enum err_code code, const char *message)
+{
+    buf_clear(&server->header);
+    server->has_value = false;
+    buf_add_format(&server->header, "{\"id\":%lld,\"ok\":false", (long long)id);
+    reply_str(server, "error", str_of(err_code_name(code)));
+    reply_str(server, "message", str_of(message));
+}
+
 void reply_send(struct server *server, struct str identity, int fd)
 {
+    if (server->has_value && server->value.len > WIRE_FRAME_MAX)
+        reply_fail(server, server->reply_id, ERR_TOO_LARGE,
+                   "the answer is larger than a frame of 16 MiB; ask for less of it");
     buf_add_char(&server->header, '}');
     struct str value = server->has_value ? buf_str(&server->value) : (struct str){0};
     answer_queue(server, identity, fd, buf_str(&server->header), value);
@@ -163,26 +175,8 @@ void reply_send(struct server *server, struct str identity, int fd)
         buf_release(&server->value);
 }
 
-/* Messages quote what users sent, cut at some byte: what is no UTF-8 any more is replaced. */
-static struct str text_clean(char *text)
-{
-    struct str s = str_of(text);
-    for (size_t cut = 0; cut < 4 && s.len && !utf8_valid(s); cut++)
-        for (size_t i = 0; i < s.len; i++) {
-            struct str character = {s.data + i, 1};
-            if ((unsigned char)s.data[i] >= 0x80 && !utf8_valid(character))
-                text[i] = '?';
-        }
-    return s;
-}
-
 void reply_error(struct server *server, struct str identity, int fd, int64_t id, const struct err *err)
 {
-    struct err copy = *err;
-    buf_clear(&server->header);
-    server->has_value = false;
-    buf_add_format(&server->header, "{\"id\":%lld,\"ok\":false", (long long)id);
-    reply_str(server, "error", str_of(err_code_name(copy.code)));
-    reply_str(server, "message", text_clean(copy.message));
+    reply_fail(server, id, err->code, err->message);
     reply_send(server, identity, fd);
 }

@@ -6,13 +6,18 @@
 #include "store.h"
 #include "wire.h"
 
+#define BATCH_COUNT    256           /* requests that are taken at once */
+#define BATCH_BYTES    (1024 * 1024) /* of requests, and of their answers, that end a batch */
+#define PEER_HOLDS_MAX 1024          /* claims and services of a connection */
+
 /* ---- Transport: libzmq behind five functions (bind, receive, send, gone, poll) ---- */
 
 struct transport;
 
 /* One request as it came; the views are good until the next receive. */
 struct frames {
-    struct str identity, header, value; /* value.data is NULL without a value frame */
+    struct str identity, header, value; /* header.data is NULL when it has not the protocol's form, value.data
+                                           without a value frame */
     bool excess;                        /* more frames than a request has; the rest was thrown away */
     int fd;                             /* of the connection */
 };
@@ -42,11 +47,12 @@ struct peer {
     struct parked *parked; /* of this connection */
     size_t parked_count;
     int fd;
-    size_t holds; /* claims and services, besides parked ones */
+    struct peer *fd_previous, *fd_next; /* others of this descriptor, which may have been used again */
+    size_t holds;                       /* claims and services, besides parked ones */
     /* Stalled: it does not read its answers. */
     struct buf unsent, held; /* messages: answers to send, requests to execute afterwards */
     size_t held_count;
-    int64_t stalled_since, retry_ms; /* stalled_since 0: it reads */
+    int64_t stalled_since, retry_ms; /* stalled_since 0: it reads and nothing is held */
     int gone_tries;                  /* > 0: its connection seems to have ended */
     size_t identity_len;
     char identity[];
@@ -61,24 +67,26 @@ struct parked {
     struct server *server;
     struct peer *peer;
     struct parked *previous, *next;
-    int64_t id; /* of the request */
-    struct space *space;
-    struct wait *wait; /* PARKED_WATCH */
-    enum want want;    /* PARKED_WATCH */
-    char *busy;        /* its key in server->busy; NULL: no session */
-    size_t busy_len;
-    struct service *service; /* PARKED_SERVE, PARKED_CALL */
-    struct parked *queued;   /* PARKED_CALL: the next one in the service's queue */
-    struct value *value;     /* PARKED_CALL: what is asked */
-    int64_t call;            /* PARKED_CALL: its number */
+    int64_t id;              /* of the request */
+    struct space *space;     /* PARKED_WATCH, PARKED_DELIVERED */
+    struct session *session; /* that it is the holder of; NULL: none */
+    struct wait *wait;       /* PARKED_WATCH */
+    enum want want;          /* PARKED_WATCH */
+    struct service *service; /* PARKED_SERVE */
+    struct calls *calls;     /* PARKED_CALL: the list that it stands in */
+    struct parked *calls_previous, *calls_next;
+    struct value *value; /* PARKED_CALL: what is asked */
+    int64_t call;        /* PARKED_CALL: its number */
+};
+struct calls {
+    struct parked *first, *last;
 };
 
 /* A name that answers calls. */
 struct service {
-    struct peer *peer;           /* who registered it */
-    struct parked *serving;      /* the parked serve; NULL: it is at work */
-    struct parked *first, *last; /* calls that nobody has taken yet */
-    struct parked *asked;        /* calls that were handed out and not answered */
+    struct peer *peer;          /* who registered it */
+    struct parked *serving;     /* the parked serve; NULL: it is at work */
+    struct calls queued, asked; /* calls that nobody has taken yet; those handed out and not answered */
     size_t name_len;
     char name[];
 };
@@ -95,13 +103,15 @@ struct server {
     struct buf address;
     char store_id[33];
     struct deadlines timers_peer, timers_parked;
-    struct table peers;       /* by identity */
-    struct table busy;        /* sessions with a parked watch or a delivered event: struct parked */
+    struct table peers; /* by identity */
+    struct peer **fds;  /* by descriptor: the first of its peers */
+    size_t fd_count;
     struct table services;    /* by name */
     struct table claims;      /* by namespace */
     struct buf out;           /* answers of this batch */
     struct buf header, value; /* the answer that is being made */
     bool has_value;
+    int64_t reply_id;
     int64_t calls, requests, started_ms;
     size_t parked_count, stalled_count;
 };
@@ -112,7 +122,8 @@ struct job {
     const struct frames *frames;
     struct request request;
     struct value *value; /* of the value frame; NULL: none */
-    struct space *space;
+    struct str ns;
+    struct space *space;     /* to read from; to write or to watch only after job_enter */
     struct session *session; /* that the request names; NULL: none or not there */
 };
 
@@ -147,6 +158,8 @@ bool job_answer(struct job *job, int64_t revision, const struct value *value);
 /* Puts a message into the batch's answers. */
 void answer_queue(struct server *server, struct str identity, int fd, struct str header, struct str value);
 void random_hex(char out[33]);
+/* Makes the namespace when it is not there, and the session's cursor in it. */
+bool job_enter(struct job *job, struct err *err);
 
 /* ---- Parking ---- */
 
@@ -165,7 +178,7 @@ typedef bool handler(struct job *job, struct err *err);
 #include "ops.def"
 void request_execute(struct server *server, const struct frames *frames);
 
-/* The connection of a watch, or of whoever has an unacknowledged event, has ended. */
+/* The watch, or the unacknowledged event, has ended without an answer or an acknowledgement. */
 void watch_end(struct parked *parked);
 /* The service has lost its connection: who waits for it is told. */
 void service_end(struct server *server, struct service *service);

@@ -3,12 +3,17 @@
 
 #include <stdlib.h>
 
+static bool holds_full(struct err *err)
+{
+    return err_set(err, ERR_BUSY, "this connection has %d claims and services already", PEER_HOLDS_MAX);
+}
+
 /* ---- Claims ---- */
 
 bool handle_claim(struct job *job, struct err *err)
 {
     struct server *server = job->server;
-    struct str ns = space_name(job->space);
+    struct str ns = job->ns;
     if (!space_name_reserved(ns))
         return err_set(err, ERR_INVALID, "only 'zproc' and 'zproc.…' can be claimed, not '%.*s'",
                        STR_ARG(ns));
@@ -17,6 +22,8 @@ bool handle_claim(struct job *job, struct err *err)
     struct peer *peer = peer_get(server, job->frames);
     if (!peer)
         return true;
+    if (peer->holds >= PEER_HOLDS_MAX)
+        return holds_full(err);
     struct claim *claim = mem_new(sizeof *claim + ns.len + 1);
     claim->peer = peer;
     claim->ns_len = ns.len;
@@ -43,13 +50,13 @@ void claims_end(struct server *server, struct peer *peer)
 
 bool claim_check(const struct job *job, struct err *err)
 {
-    struct str ns = space_name(job->space);
-    if (!space_name_reserved(ns))
+    if (!space_name_reserved(job->ns))
         return true;
-    const struct claim *claim = table_get(&job->server->claims, ns);
+    const struct claim *claim = table_get(&job->server->claims, job->ns);
     if (claim && request_has(&job->request, token) && str_is(request_str(&job->request, token), claim->token))
         return true;
-    return err_set(err, ERR_DENIED, "namespace '%.*s' is reserved for the supervisor of a run", STR_ARG(ns));
+    return err_set(err, ERR_DENIED, "namespace '%.*s' is reserved for the supervisor of a run",
+                   STR_ARG(job->ns));
 }
 
 /* ---- Services ---- */
@@ -65,36 +72,35 @@ static struct service *service_new(struct server *server, struct str name, struc
     return service;
 }
 
-static void call_remove(struct parked **list, struct parked *call)
+static void calls_add(struct calls *calls, struct parked *call)
 {
-    while (*list && *list != call)
-        list = &(*list)->queued;
-    if (*list)
-        *list = call->queued;
-    call->queued = NULL;
+    call->calls = calls;
+    call->calls_previous = calls->last;
+    call->calls_next = NULL;
+    *(calls->last ? &calls->last->calls_next : &calls->first) = call;
+    calls->last = call;
+}
+
+static void calls_remove(struct parked *call)
+{
+    struct calls *calls = call->calls;
+    *(call->calls_previous ? &call->calls_previous->calls_next : &calls->first) = call->calls_next;
+    *(call->calls_next ? &call->calls_next->calls_previous : &calls->last) = call->calls_previous;
+    call->calls = NULL;
 }
 
 void service_unpark(struct parked *parked)
 {
-    struct service *service = parked->service;
-    if (!service)
-        return;
-    parked->service = NULL;
-    if (parked->kind == PARKED_SERVE) {
-        service->serving = NULL;
-        return;
-    }
-    call_remove(&service->asked, parked);
-    call_remove(&service->first, parked);
-    service->last = service->first;
-    while (service->last && service->last->queued)
-        service->last = service->last->queued;
+    if (parked->service)
+        parked->service->serving = NULL;
+    if (parked->calls)
+        calls_remove(parked);
 }
 
-static void calls_fail(struct parked **list)
+static void calls_fail(struct calls *calls)
 {
-    while (*list)
-        parked_fail(*list, ERR_NOT_FOUND, "the service has ended before it answered");
+    while (calls->first)
+        parked_fail(calls->first, ERR_NOT_FOUND, "the service has ended before it answered");
 }
 
 void service_end(struct server *server, struct service *service)
@@ -102,7 +108,7 @@ void service_end(struct server *server, struct service *service)
     table_remove(&server->services, (struct str){service->name, service->name_len});
     if (service->serving)
         parked_free(service->serving);
-    calls_fail(&service->first);
+    calls_fail(&service->queued);
     calls_fail(&service->asked);
     struct peer *peer = service->peer;
     free(service);
@@ -112,14 +118,11 @@ void service_end(struct server *server, struct service *service)
 /* Hands the oldest call to the serve that waits. */
 static void service_match(struct server *server, struct service *service)
 {
-    struct parked *serve = service->serving, *call = service->first;
+    struct parked *serve = service->serving, *call = service->queued.first;
     if (!serve || !call)
         return;
-    service->first = call->queued;
-    if (!service->first)
-        service->last = NULL;
-    call->queued = service->asked;
-    service->asked = call;
+    calls_remove(call);
+    calls_add(&service->asked, call);
     reply_begin(server, serve->id, store_revision(server->store));
     reply_int(server, "call", call->call);
     if (call->value)
@@ -133,8 +136,6 @@ bool handle_serve(struct job *job, struct err *err)
 {
     struct server *server = job->server;
     struct str name = request_str(&job->request, service);
-    if (!space_name_valid(name))
-        return err_set(err, ERR_INVALID, "'%.*s' is not a name for a service", STR_ARG(name));
     struct service *service = table_get(&server->services, name);
     struct parked *serve = parked_new(job, PARKED_SERVE, err);
     if (!serve)
@@ -142,6 +143,10 @@ bool handle_serve(struct job *job, struct err *err)
     if (service && (service->peer != serve->peer || service->serving)) {
         parked_free(serve);
         return err_set(err, ERR_CONFLICT, "service '%.*s' is served already", STR_ARG(name));
+    }
+    if (!service && serve->peer->holds >= PEER_HOLDS_MAX) {
+        parked_free(serve);
+        return holds_full(err);
     }
     if (!service)
         service = service_new(server, name, serve->peer);
@@ -161,11 +166,9 @@ bool handle_call(struct job *job, struct err *err)
     struct parked *call = parked_new(job, PARKED_CALL, err);
     if (!call)
         return err->code == ERR_NONE;
-    call->service = service;
     call->value = job->value ? value_ref(job->value) : NULL;
     call->call = ++server->calls;
-    *(service->last ? &service->last->queued : &service->first) = call;
-    service->last = call;
+    calls_add(&service->queued, call);
     service_match(server, service);
     return true;
 }
@@ -174,7 +177,8 @@ static struct parked *call_find(struct server *server, const struct peer *peer, 
 {
     size_t pos = 0;
     for (struct service *service; (service = table_next(&server->services, &pos));)
-        for (struct parked *call = service->peer == peer ? service->asked : NULL; call; call = call->queued)
+        for (struct parked *call = service->peer == peer ? service->asked.first : NULL; call;
+             call = call->calls_next)
             if (call->call == number)
                 return call;
     return NULL;

@@ -282,28 +282,26 @@ static void rest_skip(struct transport *transport, bool more)
 
 bool transport_receive(struct transport *transport, struct frames *frames)
 {
-    for (;;) {
-        if (!part_receive(transport, &transport->identity))
-            return false;
-        bool more = zmq_msg_more(&transport->identity) && part_receive(transport, &transport->header);
-        /* The empty delimiter, then the header. What has another form is not ours to answer. */
-        if (!more || zmq_msg_size(&transport->header) != 0 || !zmq_msg_more(&transport->header)) {
-            rest_skip(transport, more && zmq_msg_more(&transport->header));
-            continue;
-        }
-        if (!part_receive(transport, &transport->header))
-            return false;
-        *frames = (struct frames){.identity = message_bytes(&transport->identity),
-                                  .header = message_bytes(&transport->header),
-                                  .fd = zmq_msg_get(&transport->header, ZMQ_SRCFD)};
-        more = zmq_msg_more(&transport->header);
-        if (more && part_receive(transport, &transport->value)) {
-            frames->value = message_bytes(&transport->value);
-            frames->excess = zmq_msg_more(&transport->value);
-            rest_skip(transport, frames->excess);
-        }
+    *frames = (struct frames){0};
+    if (!part_receive(transport, &transport->identity))
+        return false;
+    bool more = zmq_msg_more(&transport->identity) && part_receive(transport, &transport->header);
+    /* The empty delimiter, then the header. What has another form is not ours to answer. */
+    if (!more || zmq_msg_size(&transport->header) != 0 || !zmq_msg_more(&transport->header)) {
+        rest_skip(transport, more && zmq_msg_more(&transport->header));
         return true;
     }
+    if (!part_receive(transport, &transport->header))
+        return true;
+    frames->identity = message_bytes(&transport->identity);
+    frames->header = message_bytes(&transport->header);
+    frames->fd = zmq_msg_get(&transport->header, ZMQ_SRCFD);
+    if (zmq_msg_more(&transport->header) && part_receive(transport, &transport->value)) {
+        frames->value = message_bytes(&transport->value);
+        frames->excess = zmq_msg_more(&transport->value);
+        rest_skip(transport, frames->excess);
+    }
+    return true;
 }
 
 /* ROUTER decides with the first frame whether the message goes: the others follow without fail. */

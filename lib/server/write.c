@@ -6,7 +6,7 @@ typedef bool change(struct job *job, struct txn *txn, struct value **answer, str
 
 static bool job_write(struct job *job, change *apply, struct err *err)
 {
-    if (!claim_check(job, err))
+    if (!claim_check(job, err) || !job_enter(job, err))
         return false;
     AUTO_VALUE struct value *answer = NULL;
     struct txn *txn = txn_begin(job->space);

@@ -15,6 +15,10 @@ struct session *session_open(struct store *store, struct str name, int64_t revis
         err_set(err, ERR_CONFLICT, "session '%.*s' exists", STR_ARG(name));
         return NULL;
     }
+    if (store->sessions.count >= STORE_SESSIONS_MAX) {
+        err_set(err, ERR_TOO_LARGE, "there are %d sessions already; close some", STORE_SESSIONS_MAX);
+        return NULL;
+    }
     struct session *session = mem_new(sizeof *session + name.len + 1);
     session->start = revision;
     session->name_len = name.len;
@@ -28,20 +32,32 @@ struct session *session_find(struct store *store, struct str name)
     return table_get(&store->sessions, name);
 }
 
+static bool place_busy(const struct place *place)
+{
+    return place->wait || place->delivered >= 0;
+}
+
 void session_close(struct store *store, struct session *session)
 {
     table_remove(&store->sessions, (struct str){session->name, session->name_len});
     for (size_t i = 0; i < session->place_count; i++) {
         struct place *place = session->places[i];
+        if (!place_busy(place))
+            continue;
         if (place->wait)
-            wait_orphan(place->wait);
-        free(place);
+            wait_cancel(place->wait);
+        place->found(place->ctx, NULL);
     }
+    for (size_t i = 0; i < session->place_count; i++) {
+        free(session->places[i]->checks);
+        free(session->places[i]);
+    }
+    store->places -= session->place_count;
     free(session->places);
     free(session);
 }
 
-const struct place *session_look(const struct session *session, const struct space *space)
+struct place *session_place(const struct session *session, const struct space *space)
 {
     for (size_t i = 0; i < session->place_count; i++)
         if (session->places[i]->space == space)
@@ -49,22 +65,27 @@ const struct place *session_look(const struct session *session, const struct spa
     return NULL;
 }
 
-struct place *session_place(struct session *session, const struct space *space)
+bool session_enter(struct session *session, struct space *space, struct err *err)
 {
-    for (size_t i = 0; i < session->place_count; i++)
-        if (session->places[i]->space == space)
-            return session->places[i];
+    if (session_place(session, space))
+        return true;
+    if (session->place_count >= SESSION_SPACES_MAX || space->store->places >= STORE_CURSORS_MAX)
+        return err_set(err, ERR_TOO_LARGE,
+                       "session '%s' has cursors in %zu namespaces, and all sessions have %zu: no more are "
+                       "kept; close some",
+                       session->name, session->place_count, space->store->places);
     struct place *place = mem_new(sizeof *place);
     *place = (struct place){.space = space, .cursor = session->start, .wrote = -1, .delivered = -1};
     mem_grow(session->places, session->place_capacity, session->place_count);
     session->places[session->place_count++] = place;
-    return place;
+    space->store->places++;
+    return true;
 }
 
-bool session_busy(const struct session *session, const struct space *space)
+void *session_holder(const struct session *session, const struct space *space)
 {
-    const struct place *place = session_look(session, space);
-    return place && (place->wait || place->delivered >= 0);
+    const struct place *place = session_place(session, space);
+    return place_busy(place) ? place->ctx : NULL;
 }
 
 void session_idle(struct session *session, const struct space *space)
@@ -75,43 +96,37 @@ void session_idle(struct session *session, const struct space *space)
 /* Remembers where the condition was answered; the one that was answered longest ago makes room. */
 static void place_check(struct place *place, uint64_t hash, int64_t revision)
 {
-    size_t at = 0;
-    for (size_t i = 0; i < place->check_count; i++) {
-        if (place->checks[i].hash == hash) {
-            at = i;
-            break;
-        }
-        if (place->checks[i].revision < place->checks[at].revision)
-            at = i;
+    size_t oldest = 0, at = 0;
+    for (; at < place->check_count && place->checks[at].hash != hash; at++)
+        if (place->checks[at].revision < place->checks[oldest].revision)
+            oldest = at;
+    if (at == CHECKS_MAX) {
+        at = oldest;
+    } else if (at == place->check_count) {
+        mem_grow(place->checks, place->check_capacity, place->check_count);
+        place->check_count++;
     }
-    bool known = place->check_count && place->checks[at].hash == hash;
-    if (!known && place->check_count < LENGTH_OF(place->checks))
-        at = place->check_count++;
     place->checks[at] = (struct check){hash, revision};
 }
 
-void session_ack(struct session *session, struct space *space, int64_t revision)
+bool session_ack(struct session *session, struct space *space, int64_t revision, struct err *err)
 {
     struct place *place = session_place(session, space);
+    if (revision > space->store->revision)
+        return err_set(err, ERR_INVALID, "revision %lld is not there yet; the newest is %lld",
+                       (long long)revision, (long long)space->store->revision);
     if (place->delivered >= 0 && place->delivered <= revision) {
         place_check(place, place->delivered_hash, place->delivered);
         place->delivered = -1;
     }
     if (revision > place->cursor)
         place->cursor = revision;
+    return true;
 }
 
 int64_t session_go_live(struct session *session, struct space *space)
 {
-    struct place *place = session_place(session, space);
-    place->cursor = space->store->revision;
-    return place->cursor;
-}
-
-int64_t session_cursor(const struct session *session, const struct space *space)
-{
-    const struct place *place = session_look(session, space);
-    return place ? place->cursor : session->start;
+    return session_place(session, space)->cursor = space->store->revision;
 }
 
 void session_wrote(struct session *session, struct space *space, int64_t revision)

@@ -3,10 +3,20 @@
 
 #include <stdlib.h>
 
+static struct space *space_new(struct store *store, struct str name)
+{
+    struct space *space = mem_new(sizeof *space + name.len + 1);
+    space->store = store;
+    space->name_len = name.len;
+    memcpy(space->name, name.data, name.len);
+    return space;
+}
+
 struct store *store_new(const struct store_limits *limits)
 {
     struct store *store = mem_new(sizeof *store);
     store->limits = *limits;
+    store->nowhere = space_new(store, STR(""));
     return store;
 }
 
@@ -38,6 +48,7 @@ void store_free(struct store *store)
     for (struct space *space; (space = table_next(&store->spaces, &pos));)
         space_free(space);
     table_release(&store->spaces);
+    space_free(store->nowhere);
     free(store->txn.items);
     free(store);
 }
@@ -62,17 +73,25 @@ bool space_name_reserved(struct str name)
     return str_is(name, "zproc") || str_starts_with(name, STR("zproc."));
 }
 
-struct space *store_space(struct store *store, struct str name)
+struct space *store_space(struct store *store, struct str name, struct err *err)
 {
     struct space *space = table_get(&store->spaces, name);
     if (space)
         return space;
-    space = mem_new(sizeof *space + name.len + 1);
-    space->store = store;
-    space->name_len = name.len;
-    memcpy(space->name, name.data, name.len);
+    if (store->spaces.count >= STORE_SPACES_MAX) {
+        err_set(err, ERR_TOO_LARGE, "there are %d namespaces already; '%.*s' would be one too many",
+                STORE_SPACES_MAX, STR_ARG(name));
+        return NULL;
+    }
+    space = space_new(store, name);
     table_put(&store->spaces, space_name(space), space);
     return space;
+}
+
+struct space *store_look(struct store *store, struct str name)
+{
+    struct space *space = table_get(&store->spaces, name);
+    return space ? space : store->nowhere;
 }
 
 struct str space_name(const struct space *space)

@@ -6,7 +6,12 @@
 
 #include "expr.h"
 
-#define STORE_KEY_MAX 65536 /* bytes of a key */
+#define STORE_KEY_MAX      65536  /* bytes of a key */
+#define STORE_SPACES_MAX   100000 /* namespaces */
+#define STORE_SESSIONS_MAX 100000
+#define STORE_CURSORS_MAX  200000 /* of all sessions */
+#define SESSION_SPACES_MAX 1024   /* that one session has cursors in */
+#define WATCH_KEYS_MAX     1024   /* that one condition names */
 
 struct store;
 struct space;  /* a namespace */
@@ -32,8 +37,10 @@ void store_measure(const struct store *store, struct store_figures *figures);
 /* Names: 1 to 255 bytes of UTF-8 without control characters. `zproc` and `zproc.…` are reserved. */
 bool space_name_valid(struct str name);
 bool space_name_reserved(struct str name);
-/* Never NULL: made when it is not there. */
-struct space *store_space(struct store *store, struct str name);
+/* Made when it is not there; NULL with ERR_TOO_LARGE past STORE_SPACES_MAX. */
+struct space *store_space(struct store *store, struct str name, struct err *err);
+/* For reading: never NULL, and makes none: an empty space stands for all that are not there. */
+struct space *store_look(struct store *store, struct str name);
 struct str space_name(const struct space *space);
 
 /* Reads are as of a revision; NOW is the newest. A revision that the log no longer covers for this space is
@@ -81,6 +88,7 @@ bool write_set(struct txn *txn, struct str key, struct str path, const struct va
 bool write_delete(struct txn *txn, struct str key, struct str path, struct err *err);
 bool write_update(struct txn *txn, const struct value *map, struct err *err);
 void write_clear(struct txn *txn);
+/* In an empty transaction. */
 bool write_replace(struct txn *txn, const struct value *map, struct err *err);
 struct value *write_setdefault(struct txn *txn, struct str key, struct str path, const struct value *value,
                                struct err *err);
@@ -161,32 +169,38 @@ struct watch_start {
     int64_t after;
 };
 enum watch_result { WATCH_FOUND, WATCH_WAITS, WATCH_LOST };
+typedef void watch_found(void *ctx, const struct watch_event *event);
 struct wait;
 /* Answers from the first check or from the log, or parks. The condition's memory becomes the store's in every
  * case. WATCH_LOST: *missed revisions are gone and the session's cursor stands at the oldest record now.
- * WATCH_WAITS: *wait is made. found is called once, from within the commit that matches (or with a NULL event
- * when its session is closed); the wait is then already gone. wait_cancel ends it otherwise. A session has
- * one wait or one unacknowledged event a space: ask session_busy first. */
+ * WATCH_WAITS: *wait is made. found is called from within the commit that matches; the wait is then already
+ * gone. wait_cancel ends it otherwise. found must not change the store.
+ * With a session (which has entered the space): it has one wait or one unacknowledged event a space, so ask
+ * session_holder first. ctx is the holder until the acknowledgement or session_idle; when the session is
+ * closed before, found is called with a NULL event. */
 enum watch_result watch_begin(struct space *space, struct condition *condition,
-                              const struct watch_start *start,
-                              void (*found)(void *ctx, const struct watch_event *event), void *ctx,
+                              const struct watch_start *start, watch_found *found, void *ctx,
                               struct watch_event *event, int64_t *missed, struct wait **wait);
 void wait_cancel(struct wait *wait);
 
 /* ---- Sessions ---- */
 
-/* ERR_CONFLICT when it exists, ERR_INVALID for a bad name. Its cursors start at the revision. */
+/* ERR_CONFLICT when it exists, ERR_INVALID for a bad name, ERR_TOO_LARGE past STORE_SESSIONS_MAX. Its cursors
+ * start at the revision. */
 struct session *session_open(struct store *store, struct str name, int64_t revision, struct err *err);
 struct session *session_find(struct store *store, struct str name);
 void session_close(struct store *store, struct session *session);
-/* A watch of this session in this space waits, or has an event that is not acknowledged. */
-bool session_busy(const struct session *session, const struct space *space);
-/* The watch that made it busy is gone without an acknowledgement: its event will be delivered again. */
+/* Gives it a cursor in the space, which whatever follows needs. ERR_TOO_LARGE past the limits above. */
+bool session_enter(struct session *session, struct space *space, struct err *err);
+/* The ctx of its watch in this space that waits, or whose event is not acknowledged; NULL: there is none. */
+void *session_holder(const struct session *session, const struct space *space);
+/* The holder is gone without an acknowledgement: its event will be delivered again. */
 void session_idle(struct session *session, const struct space *space);
-/* The event of the revision was dealt with: the cursor moves there (never back). */
-void session_ack(struct session *session, struct space *space, int64_t revision);
+/* The event of the revision was dealt with: the cursor moves there (never back). ERR_INVALID for a revision
+ * that is not there yet. */
+bool session_ack(struct session *session, struct space *space, int64_t revision, struct err *err);
+/* Moves the cursor to the newest revision, which it returns. */
 int64_t session_go_live(struct session *session, struct space *space);
-int64_t session_cursor(const struct session *session, const struct space *space);
 /* Its own write: the first check of its next watch looks at the state from there on. */
 void session_wrote(struct session *session, struct space *space, int64_t revision);
 

@@ -91,12 +91,13 @@ struct store {
     struct store_limits limits;
     struct txn txn;
     struct table spaces, sessions;
-    struct ring log; /* of all spaces; revisions without gaps */
+    struct space *nowhere; /* empty; stands for spaces that are not there */
+    struct ring log;       /* of all spaces; revisions without gaps */
     int64_t revision;
     uint64_t births;
     int64_t log_bytes, state_bytes;
     uint64_t wait_serial;
-    size_t keys, waits;
+    size_t keys, waits, places;
 };
 
 static inline struct str entry_key(const struct entry *entry)
@@ -146,12 +147,16 @@ struct place {
     struct wait *wait;       /* NULL: none */
     int64_t delivered;       /* revision of the event that is not acknowledged yet; -1: none */
     uint64_t delivered_hash; /* of its condition */
-    struct check {
-        uint64_t hash;
-        int64_t revision;
-    } checks[32]; /* where a condition was answered last; the oldest makes room */
-    size_t check_count;
+    watch_found *found;      /* of the wait or the event */
+    void *ctx;
+    struct check *checks; /* where a condition was answered last; at most CHECKS_MAX, the oldest makes room */
+    size_t check_count, check_capacity;
 };
+struct check {
+    uint64_t hash;
+    int64_t revision;
+};
+#define CHECKS_MAX 32
 struct session {
     int64_t start;
     struct place **places;
@@ -159,9 +164,7 @@ struct session {
     size_t name_len;
     char name[];
 };
-/* Ends a wait whose session is closed. */
-void wait_orphan(struct wait *wait);
-struct place *session_place(struct session *session, const struct space *space);
-const struct place *session_look(const struct session *session, const struct space *space);
+/* NULL when the session has not entered the space. */
+struct place *session_place(const struct session *session, const struct space *space);
 
 #endif

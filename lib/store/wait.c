@@ -7,7 +7,7 @@ struct wait {
     struct condition condition;
     struct space *space;
     struct place *place; /* of its session; NULL: none */
-    void (*found)(void *ctx, const struct watch_event *event);
+    watch_found *found;
     void *ctx;
     uint64_t serial; /* order of arrival */
     int64_t
@@ -61,7 +61,7 @@ static void wait_insert(struct wait *wait)
     }
 }
 
-static void wait_free(struct wait *wait)
+void wait_cancel(struct wait *wait)
 {
     for (size_t i = 0; i < wait->link_count; i++)
         link_remove(&wait->links[i]);
@@ -73,13 +73,8 @@ static void wait_free(struct wait *wait)
     free(wait);
 }
 
-void wait_cancel(struct wait *wait)
-{
-    wait_free(wait);
-}
-
 static struct wait *wait_park(struct space *space, struct condition *condition, struct place *place,
-                              void (*found)(void *ctx, const struct watch_event *event), void *ctx)
+                              watch_found *found, void *ctx)
 {
     struct wait *wait = mem_new(sizeof *wait);
     *wait =
@@ -134,11 +129,10 @@ static int match_order(const void *a, const void *b)
 
 static void wait_wake(struct wait *wait, const struct watch_event *event)
 {
-    void (*found)(void *, const struct watch_event *) = wait->found;
+    watch_found *found = wait->found;
     void *ctx = wait->ctx;
-    if (event)
-        place_deliver(wait->place, &wait->condition, event->revision);
-    wait_free(wait);
+    place_deliver(wait->place, &wait->condition, event->revision);
+    wait_cancel(wait);
     found(ctx, event);
 }
 
@@ -203,17 +197,20 @@ static int64_t start_revision(const struct watch_start *start, const struct plac
 }
 
 enum watch_result watch_begin(struct space *space, struct condition *condition,
-                              const struct watch_start *start,
-                              void (*found)(void *ctx, const struct watch_event *event), void *ctx,
+                              const struct watch_start *start, watch_found *found, void *ctx,
                               struct watch_event *event, int64_t *missed, struct wait **wait)
 {
     struct place *place = start->session ? session_place(start->session, space) : NULL;
     int64_t newest = space->store->revision, cursor = start_revision(start, place, newest);
     enum watch_result result = WATCH_FOUND;
     *event = (struct watch_event){0};
+    if (place) {
+        place->found = found;
+        place->ctx = ctx;
+    }
     if (cursor < space->trimmed) {
         *missed = space->trimmed - cursor;
-        if (place && place->cursor < space->trimmed)
+        if (place && !start->has_after)
             place->cursor = space->trimmed;
         result = WATCH_LOST;
     } else {
@@ -237,9 +234,4 @@ enum watch_result watch_begin(struct space *space, struct condition *condition,
     }
     condition_release(condition);
     return result;
-}
-
-void wait_orphan(struct wait *wait)
-{
-    wait_wake(wait, NULL);
 }

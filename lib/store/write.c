@@ -70,13 +70,16 @@ void write_clear(struct txn *txn)
         txn_delete(txn, entry_key(entry));
 }
 
+/* The map's keys come first among the changes, all of them as inserted now: so its order becomes theirs. */
 bool write_replace(struct txn *txn, const struct value *map, struct err *err)
 {
-    write_clear(txn);
     if (!write_update(txn, map, err))
         return false;
     for (size_t i = 0; i < txn->count; i++)
         txn->items[i].reborn = true;
+    for (struct entry *entry = txn->space->head; entry; entry = entry->next)
+        if (!entry->pending)
+            txn_delete(txn, entry_key(entry));
     return true;
 }
 

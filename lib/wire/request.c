@@ -217,6 +217,7 @@ static bool op_check(const struct request *request, struct err *err)
     case OP_call:
         return need(request, FIELD_service, err);
     case OP_answer:
+    case OP_cancel:
         return need(request, FIELD_call, err);
     default:
         return true;
