@@ -164,15 +164,29 @@ EOF
   [ "$(cat at_end)" = 3 ]
 }
 
-@test "readiness by command and by tcp" {
+@test "readiness by command: who needs it waits until the command succeeds" {
   manifest <<'EOF'
 version: 1
 workers:
-  web:
-    run: python3 -m http.server --bind 127.0.0.1 0 2>/dev/null | sed -u -n 's/.*port \([0-9]*\).*/\1/p' >port
-    service: true
-    ready: {exec: test -s port, every: 50ms, timeout: 10s}
-  user: {run: test -s port, needs: [web]}
+  web: {run: 'until test -e go; do zproc watch --timeout 0.05 || :; done; touch port; exec sleep 1000', service: true,
+        ready: {exec: test -e port, every: 50ms, timeout: 20s}}
+  go: {run: touch go}
+  user: {run: test -e port, needs: [web]}
+EOF
+  run -0 zproc run
+}
+
+@test "readiness by tcp: who needs it can connect" {
+  local port
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  manifest <<EOF
+version: 1
+workers:
+  web: {run: [python3, -m, http.server, --bind, 127.0.0.1, "$port"], service: true,
+        ready: {tcp: "127.0.0.1:$port", every: 50ms, timeout: 20s}}
+  user:
+    needs: [web]
+    run: [python3, -c, "import socket; socket.create_connection(('127.0.0.1', $port))"]
 EOF
   run -0 zproc run
 }
