@@ -33,7 +33,8 @@ static const struct value *find_change(const struct plan_trigger *trigger, const
             continue;
         struct str key = value_as_str(name);
         bool listed = trigger->keys && is_among(trigger->keys, key);
-        bool fits = trigger->key                              ? str_is(key, trigger->key)
+        bool fits = trigger->condition == CONDITION_PREFIX    ? str_starts_with(key, str_of(trigger->key))
+                    : trigger->key                            ? str_is(key, trigger->key)
                     : trigger->condition == CONDITION_CHANGE  ? listed || value_len(trigger->keys) == 0
                     : trigger->condition == CONDITION_EXCLUDE ? !listed
                                                               : true;
@@ -83,7 +84,8 @@ static const char *condition_name(enum plan_condition condition)
     static const char *const names[] = {
         [CONDITION_CHANGE] = "change",     [CONDITION_EXCLUDE] = "exclude",     [CONDITION_WHEN] = "when",
         [CONDITION_EQUAL] = "equal",       [CONDITION_NOT_EQUAL] = "not_equal", [CONDITION_NONE] = "none",
-        [CONDITION_NOT_NONE] = "not_none", [CONDITION_AVAILABLE] = "available",
+        [CONDITION_NOT_NONE] = "not_none", [CONDITION_AVAILABLE] = "available", [CONDITION_PREFIX] = "prefix",
+        [CONDITION_TRUTHY] = "truthy",     [CONDITION_FALSY] = "falsy",
     };
     return names[condition];
 }

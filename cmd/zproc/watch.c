@@ -6,9 +6,12 @@ static const struct condition {
     const char *option, *name;
     bool has_value; /* K=VALUE instead of K */
     bool has_expr;  /* an expression instead of K */
+    bool pattern;   /* of keys */
     bool many;      /* several, and an event of more than one key */
 } conditions[] = {
     {.option = "exclude", .name = "exclude", .many = true},
+    {.option = "prefix", .name = "prefix", .pattern = true},
+    {.option = "glob", .name = "glob", .pattern = true},
     {.option = "when", .name = "when", .has_expr = true},
     {.option = "equal", .name = "equal", .has_value = true},
     {.option = "not-equal", .name = "not_equal", .has_value = true},
@@ -21,6 +24,8 @@ static const struct condition {
 
 static const struct option options[] = {
     {'x', "exclude", "KEY", "anything but this key changes (may be repeated)"},
+    {0, "prefix", "TEXT", "a key that begins with TEXT changes"},
+    {0, "glob", "PATTERN", "a key that fits changes: * any text, ? a character, [a-z] one of a set"},
     {'w', "when", "EXPR", "an expression is true after a change of what it reads"},
     {0, "equal", "KEY=VALUE", "KEY is set and equals VALUE"},
     {0, "not-equal", "KEY=VALUE", "KEY is set and differs from VALUE"},
@@ -34,7 +39,8 @@ static const struct option options[] = {
     {0, "duplicates", NULL, "writes that change nothing count too"},
     {'t', "timeout", "TIME", "wait so long at most (5s, 250ms, 1m); 0: only what is there; then status 124"},
     {0, "after", "REV", "start behind this revision; 0: at the oldest that is kept"},
-    {'p', "print", "WHAT", "what to print: value (default for one key), event (default else) or snapshot"},
+    {'p', "print", "WHAT",
+     "value (of the key that changed; default for one key), event (default else) or snapshot"},
     VALUE_OPTIONS,
     {0},
 };
@@ -114,6 +120,14 @@ static bool key_set(struct watch *watch, struct str key, struct err *err)
     return key_check(key, err);
 }
 
+static bool pattern_set(struct watch *watch, struct str pattern, struct err *err)
+{
+    if (pattern.len == 0)
+        return err_set(err, ERR_INVALID, "the pattern is empty; a watch without one is for any key");
+    request_set_str(&watch->request, FIELD_key, pattern);
+    return utf8_valid(pattern) || err_set(err, ERR_INVALID, "a pattern must be valid UTF-8");
+}
+
 static bool condition_set(struct watch *watch, const struct args *args, const struct condition *condition,
                           struct err *err)
 {
@@ -126,6 +140,8 @@ static bool condition_set(struct watch *watch, const struct args *args, const st
         request_set_str(&watch->request, FIELD_expr, str_of(argument));
         return true;
     }
+    if (condition->pattern)
+        return pattern_set(watch, key, err);
     if (condition->has_value && !pair_operand(args, argument, &key, &watch->value, err))
         return false;
     return key_set(watch, key, err);
@@ -137,8 +153,9 @@ static bool want_set(struct watch *watch, const struct args *args, struct err *e
     const char *want = print ? print : watch->single ? "value" : "event";
     if (strcmp(want, "value") != 0 && strcmp(want, "event") != 0 && strcmp(want, "snapshot") != 0)
         return err_set(err, ERR_INVALID, "option '--print' needs value, event or snapshot, not '%s'", want);
-    if (strcmp(want, "value") == 0 && !watch->single)
-        return err_set(err, ERR_INVALID, "'--print value' needs a watch on one key");
+    if (strcmp(want, "value") == 0 && request_has(&watch->request, expr))
+        return err_set(err, ERR_INVALID,
+                       "'--print value' needs a watch on keys; of '--when' print event or snapshot");
     request_set_str(&watch->request, FIELD_want, str_of(want));
     return true;
 }

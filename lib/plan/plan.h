@@ -90,19 +90,22 @@ struct plan_ready { /* all that is given must hold */
 enum plan_condition {
     CONDITION_CHANGE,
     CONDITION_EXCLUDE,
+    CONDITION_PREFIX,
     CONDITION_WHEN,
     CONDITION_EQUAL,
     CONDITION_NOT_EQUAL,
     CONDITION_NONE,
     CONDITION_NOT_NONE,
     CONDITION_AVAILABLE,
+    CONDITION_TRUTHY,
+    CONDITION_FALSY,
 };
 enum plan_overlap { OVERLAP_QUEUE, OVERLAP_SKIP, OVERLAP_RESTART, OVERLAP_PARALLEL };
 struct plan_trigger {
     bool given;
     enum plan_condition condition;
     struct value *keys;  /* change, exclude: list of strings (change []: anything) */
-    char *key;           /* the other key conditions */
+    char *key;           /* the other key conditions; prefix: the text */
     struct value *value; /* equal, not_equal */
     struct expr *when;
     bool live, duplicates, edge, drain;

@@ -235,6 +235,9 @@ void trigger_not_equal_read(struct loader *loader, const struct node *node, void
 void trigger_none_read(struct loader *loader, const struct node *node, void *target);
 void trigger_not_none_read(struct loader *loader, const struct node *node, void *target);
 void trigger_available_read(struct loader *loader, const struct node *node, void *target);
+void trigger_prefix_read(struct loader *loader, const struct node *node, void *target);
+void trigger_truthy_read(struct loader *loader, const struct node *node, void *target);
+void trigger_falsy_read(struct loader *loader, const struct node *node, void *target);
 void trigger_when_read(struct loader *loader, const struct node *node, void *target);
 void trigger_finish(struct loader *loader, const struct node *map, void *target);
 void worker_finish(struct loader *loader, const struct node *map, void *target);

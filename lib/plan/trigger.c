@@ -93,6 +93,28 @@ void trigger_available_read(struct loader *loader, const struct node *node, void
     key_read(loader, CONDITION_AVAILABLE, "available", node, target);
 }
 
+void trigger_truthy_read(struct loader *loader, const struct node *node, void *target)
+{
+    key_read(loader, CONDITION_TRUTHY, "truthy", node, target);
+}
+
+void trigger_falsy_read(struct loader *loader, const struct node *node, void *target)
+{
+    key_read(loader, CONDITION_FALSY, "falsy", node, target);
+}
+
+void trigger_prefix_read(struct loader *loader, const struct node *node, void *target)
+{
+    struct plan_trigger *trigger = target;
+    trigger->condition = CONDITION_PREFIX;
+    if (!ynode_is_text(node))
+        diag_add_at(&loader->diag, node, "'prefix' must be text, not %s", ynode_type_name(node));
+    else if (node->text.len == 0)
+        diag_add_at(&loader->diag, node, "'prefix' is empty; 'change: []' is for every change");
+    else
+        key_set(loader, node, trigger);
+}
+
 void trigger_when_read(struct loader *loader, const struct node *node, void *target)
 {
     struct plan_trigger *trigger = target;
@@ -122,8 +144,7 @@ void trigger_finish(struct loader *loader, const struct node *map, void *target)
         }
     }
     if (!first && !loader->partial)
-        diag_add_at(
-            &loader->diag, map,
-            "the trigger has no condition; give it change, exclude, equal, not_equal, none, not_none, "
-            "available or when");
+        diag_add_at(&loader->diag, map,
+                    "the trigger has no condition; give it change, exclude, prefix, equal, not_equal, none, "
+                    "not_none, available, truthy, falsy or when");
 }

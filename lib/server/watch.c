@@ -38,7 +38,7 @@ static bool operand_read(const struct job *job, struct condition *condition, con
     condition->key = mem_copy(key.data, key.len);
     condition->key_len = key.len;
     condition->value = value ? value_ref(job->value) : NULL;
-    return true;
+    return condition->kind != WATCH_GLOB || glob_check(key, err);
 }
 
 static bool condition_read(const struct job *job, struct condition *condition, struct err *err)

@@ -58,6 +58,11 @@ static bool expr_reads(const struct expr *expr, struct str key)
     return expr_uses_state(expr) || expr_uses_changed(expr);
 }
 
+static struct str condition_operand_key(const struct condition *condition)
+{
+    return (struct str){condition->key, condition->key_len};
+}
+
 /* A change of this key is one that the condition looks at. */
 static bool condition_looks_at(const struct condition *condition, struct str key)
 {
@@ -66,10 +71,14 @@ static bool condition_looks_at(const struct condition *condition, struct str key
         return value_len(condition->keys) == 0 || keys_have(condition->keys, key);
     case WATCH_EXCLUDE:
         return !keys_have(condition->keys, key);
+    case WATCH_PREFIX:
+        return str_starts_with(key, condition_operand_key(condition));
+    case WATCH_GLOB:
+        return glob_match(condition_operand_key(condition), key);
     case WATCH_WHEN:
         return expr_reads(condition->expr, key);
     default:
-        return str_equal(key, (struct str){condition->key, condition->key_len});
+        return str_equal(key, condition_operand_key(condition));
     }
 }
 
@@ -81,6 +90,8 @@ bool condition_keys(const struct condition *condition, void (*visit)(void *ctx, 
             visit(ctx, value_as_str(list_at(condition->keys, i)));
         return value_len(condition->keys) > 0;
     case WATCH_EXCLUDE:
+    case WATCH_PREFIX:
+    case WATCH_GLOB:
         return false;
     case WATCH_WHEN:
         if (expr_uses_state(condition->expr) || expr_uses_changed(condition->expr))
@@ -89,7 +100,7 @@ bool condition_keys(const struct condition *condition, void (*visit)(void *ctx, 
             visit(ctx, expr_key(condition->expr, i));
         return true;
     default:
-        visit(ctx, (struct str){condition->key, condition->key_len});
+        visit(ctx, condition_operand_key(condition));
         return true;
     }
 }
@@ -97,7 +108,7 @@ bool condition_keys(const struct condition *condition, void (*visit)(void *ctx, 
 struct str condition_key(const struct condition *condition)
 {
     if (kinds[condition->kind].operand == OPERAND_KEY || kinds[condition->kind].operand == OPERAND_VALUE)
-        return (struct str){condition->key, condition->key_len};
+        return condition_operand_key(condition);
     if (condition->kind == WATCH_CHANGE && value_len(condition->keys) == 1)
         return value_as_str(list_at(condition->keys, 0));
     return (struct str){0};
@@ -112,7 +123,7 @@ static bool condition_true(const struct condition *condition, const struct space
         struct expr_scope scope = space_scope(&view, changed);
         return expr_holds(condition->expr, &scope);
     }
-    const struct value *value = space_get(space, (struct str){condition->key, condition->key_len}, at);
+    const struct value *value = space_get(space, condition_operand_key(condition), at);
     if (!value)
         return false;
     switch (condition->kind) {
@@ -199,7 +210,7 @@ uint64_t condition_hash(const struct condition *condition)
     if (condition->keys)
         value_print(&text, condition->keys);
     if (condition->key)
-        string_print(&text, (struct str){condition->key, condition->key_len});
+        string_print(&text, condition_operand_key(condition));
     if (condition->value)
         value_print(&text, condition->value);
     if (condition->expr)

@@ -115,10 +115,13 @@ const struct record *store_record(const struct store *store, int64_t revision);
 
 /* ---- Conditions ---- */
 
-/* X(kind, name, has a first check, operand) — operand: KEYS, KEY, VALUE (key and value), EXPR */
+/* X(kind, name, has a first check, operand) — operand: KEYS, PATTERN (of keys), KEY, VALUE (key and value),
+ * EXPR */
 #define CONDITION_KINDS(X)                                                                                   \
     X(WATCH_CHANGE, "change", false, OPERAND_KEYS)                                                           \
     X(WATCH_EXCLUDE, "exclude", false, OPERAND_KEYS)                                                         \
+    X(WATCH_PREFIX, "prefix", false, OPERAND_PATTERN)                                                        \
+    X(WATCH_GLOB, "glob", false, OPERAND_PATTERN)                                                            \
     X(WATCH_WHEN, "when", true, OPERAND_EXPR)                                                                \
     X(WATCH_EQUAL, "equal", true, OPERAND_VALUE)                                                             \
     X(WATCH_NOT_EQUAL, "not_equal", true, OPERAND_VALUE)                                                     \
@@ -134,7 +137,7 @@ enum condition_kind {
 #undef X
         CONDITION_KIND_COUNT
 };
-enum condition_operand { OPERAND_KEYS, OPERAND_KEY, OPERAND_VALUE, OPERAND_EXPR };
+enum condition_operand { OPERAND_KEYS, OPERAND_PATTERN, OPERAND_KEY, OPERAND_VALUE, OPERAND_EXPR };
 /* CONDITION_KIND_COUNT when there is no such name. */
 enum condition_kind condition_kind_from_name(struct str name);
 enum condition_operand condition_operand(enum condition_kind kind);
@@ -144,11 +147,13 @@ struct condition {
     bool duplicates;    /* identical writes count as changes */
     bool edge;          /* only when it turns true */
     struct value *keys; /* OPERAND_KEYS: list of strings, empty: any; the others: NULL */
-    char *key;          /* OPERAND_KEY and OPERAND_VALUE */
+    char *key;          /* OPERAND_PATTERN, OPERAND_KEY and OPERAND_VALUE */
     size_t key_len;
     struct value *value; /* OPERAND_VALUE */
     struct expr *expr;   /* OPERAND_EXPR */
 };
+/* A glob: at most 255 bytes, sets closed. ERR_TOO_LARGE, ERR_INVALID. */
+bool glob_check(struct str pattern, struct err *err);
 void condition_release(struct condition *condition); /* frees what it points to */
 
 /* ---- Watching ---- */

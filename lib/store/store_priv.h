@@ -134,6 +134,7 @@ bool condition_first_check(const struct condition *condition);
 /* Something that it looks at was changed behind `from`, up to `to`. */
 bool condition_touched(const struct condition *condition, const struct space *space, int64_t from,
                        int64_t to);
+bool glob_match(struct str pattern, struct str text);
 uint64_t condition_hash(const struct condition *condition);
 /* The only key that it is about; data NULL when there is none. */
 struct str condition_key(const struct condition *condition);

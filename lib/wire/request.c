@@ -131,8 +131,9 @@ static bool int_check(enum field field, int64_t i, struct err *err)
 
 static bool str_check(enum field field, struct str s, struct err *err)
 {
-    static const char *const conditions[] = {"change",   "exclude",   "when",   "equal", "not_equal", "none",
-                                             "not_none", "available", "truthy", "falsy", NULL};
+    static const char *const conditions[] = {"change", "exclude",   "prefix", "glob",     "when",
+                                             "equal",  "not_equal", "none",   "not_none", "available",
+                                             "truthy", "falsy",     NULL};
     static const char *const wants[] = {"value", "event", "snapshot", NULL};
     const char *name = field_info(field)->name;
     switch (field) {

@@ -81,7 +81,7 @@ load helper
   expect_error 2 "*one condition*" zproc watch --none a --none b
   expect_error 2 "*either KEYs*" zproc watch a --when b
   expect_error 2 "*--print*" zproc watch a --print colour
-  expect_error 2 "*--print value*" zproc watch a b --print value
+  expect_error 2 "*--print value*" zproc watch --when a --print value
   expect_error 2 "*--timeout*" zproc watch a --timeout soon
   expect_error 2 "*exclude each other*" zproc watch a --live --after 3
   expect_error 2 "*not supported yet*" zproc watch 'a#/b'

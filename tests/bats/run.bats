@@ -526,6 +526,23 @@ EOF
   [ -z "$(find .zproc -name '*.snapshot')" ]
 }
 
+@test "triggers on a prefix, on truth and its contrary" {
+  manifest <<'EOF'
+version: 1
+workers:
+  a:
+    run: |
+      zproc set jobs 1; zproc set job.7 x; zproc set on 2; zproc set on 3; zproc set on '""'; zproc set on false
+  b: {trigger: {prefix: job.}, run: 'echo "$ZPROC_KEY is $ZPROC_VALUE"'}
+  c: {trigger: {truthy: on}, run: 'echo "on: $ZPROC_VALUE"'}
+  d: {trigger: {falsy: on}, run: 'echo "off: $ZPROC_VALUE."'}
+EOF
+  run -0 zproc run
+  [ "$(log_of b)" = "job.7 is x" ]
+  [ "$(log_of c)" = "on: 2" ]
+  [ "$(log_of d)" = "off: ." ]
+}
+
 @test "a trigger's long value comes as a file" {
   manifest <<'EOF'
 version: 1

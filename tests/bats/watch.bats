@@ -90,6 +90,21 @@ watch_expect() {
   [[ $(cat "$BATS_TEST_TMPDIR/watch.out") == '{"rev":5,'*'"key":"c"'* ]]
 }
 
+@test "a prefix, a glob" {
+  watch_start --prefix job.
+  zproc set job 1
+  zproc set job.7 2
+  wait "$WATCH_PID"
+  [[ $(cat "$BATS_TEST_TMPDIR/watch.out") == '{"rev":2,'*'"key":"job.7"'* ]]
+  watch_start --glob 'job.[8-9]' --print value
+  zproc set job.7 3
+  zproc set job.8 4
+  watch_expect 0 4
+  expect_error 2 "*empty*" zproc watch --prefix ''
+  expect_error 2 "*']'*" zproc watch --glob '[a'
+  expect_error 2 "*" zproc watch --prefix a --glob b
+}
+
 @test "when" {
   zproc set n 1
   watch_start --when 'n > 2'

@@ -49,6 +49,7 @@ class Watch(Case):
                 ("truthy", {"key": "t"}, ..., True), ("truthy", {"key": "f"}, ..., False),
                 ("falsy", {"key": "f"}, ..., True), ("falsy", {"key": "t"}, ..., False),
                 ("when", {"expr": "t + f == 1"}, ..., True), ("when", {"expr": "q"}, ..., False),
+                ("prefix", {"key": "t"}, ..., False), ("glob", {"key": "*"}, ..., False),
                 ("change", {}, ..., False), ("exclude", {"keys": ["t"]}, ..., False)]:
             with self.subTest(condition=condition, fields=fields):
                 fields = {"condition": condition, "live": True, "timeout_ms": 0, **fields}
@@ -60,6 +61,18 @@ class Watch(Case):
                     self.refused("timeout", "", w, "watch", value, **fields)
         self.waits(0)
 
+    def test_patterns(self):
+        c, w = self.c, self.w
+        for condition, pattern in (("prefix", "job."), ("glob", "job.[0-9]*")):
+            w.send("watch", condition=condition, key=pattern, live=True, want="value")
+            self.waits(1)
+            c.call("update", {"job": 1, "jobs": 2})
+            c.call("update", {"a": 1, "job.7": 8})
+            got = w.receive()
+            self.assertEqual((got["key"], got["value"]), ("job.7", 8))
+            rev = c.call("del", key="job.7")["rev"]
+            self.assertTrue(w.call("watch", condition=condition, key=pattern, after=rev - 1)["value"]["changes"])
+
     def test_refusals(self):
         for code, part, fields, value in [
                 ("invalid", "condition", {"condition": "nonsense"}, ...),
@@ -70,6 +83,9 @@ class Watch(Case):
                 ("invalid", "key", {"condition": "truthy"}, ...),
                 ("invalid", "value frame", {"condition": "equal", "key": "a"}, ...),
                 ("invalid", "'key'", {"condition": "none", "key": "a"}, 1),
+                ("invalid", "key", {"condition": "prefix"}, ...),
+                ("invalid", "']'", {"condition": "glob", "key": "[a"}, ...),
+                ("too_large", "255", {"condition": "glob", "key": "a" * 256}, ...),
                 ("invalid", "'keys'", {"condition": "exclude"}, ...),
                 ("invalid", "'key'", {"condition": "change", "key": "a"}, ...),
                 ("invalid", "empty", {"keys": [""]}, ...),

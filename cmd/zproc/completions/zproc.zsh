@@ -299,6 +299,8 @@ _zproc() {
     watch)
       _arguments -s -S \
         '(-x --exclude)'{-x,--exclude}'[anything but this key changes (may be repeated)]:KEY:_zproc_keys' \
+        '--prefix[a key that begins with TEXT changes]:TEXT: ' \
+        '--glob[a key that fits changes\: * any text, ? a character, \[a-z\] one of a set]:PATTERN: ' \
         '(-w --when)'{-w,--when}'[an expression is true after a change of what it reads]:EXPR: ' \
         '--equal[KEY is set and equals VALUE]:KEY=VALUE: ' \
         '--not-equal[KEY is set and differs from VALUE]:KEY=VALUE: ' \
@@ -312,7 +314,7 @@ _zproc() {
         '--duplicates[writes that change nothing count too]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (5s, 250ms, 1m); 0\: only what is there; then status 124]:TIME: ' \
         '--after[start behind this revision; 0\: at the oldest that is kept]:REV: ' \
-        '(-p --print)'{-p,--print}'[what to print\: value (default for one key), event (default else) or snapshot]:WHAT: ' \
+        '(-p --print)'{-p,--print}'[value (of the key that changed; default for one key), event (default else) or snapshot]:WHAT: ' \
         '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \

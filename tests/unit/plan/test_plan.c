@@ -327,7 +327,10 @@ static void test_triggers(void **state)
          "  e: {run: x, trigger: {none: k}}\n"
          "  f: {run: x, trigger: {not_none: k}}\n"
          "  g: {run: x, trigger: {available: k}}\n"
-         "  h: {run: x, trigger: {when: a > 1}}\n");
+         "  h: {run: x, trigger: {when: a > 1}}\n"
+         "  i: {run: x, trigger: {prefix: k.}}\n"
+         "  j: {run: x, trigger: {truthy: k}}\n"
+         "  k: {run: x, trigger: {falsy: k}}\n");
     const struct plan_trigger *a = &plan->workers[0].trigger;
     assert_value(a->keys, "[\"k\",\"3\"]");
     assert_true(a->live && a->duplicates);
@@ -337,6 +340,7 @@ static void test_triggers(void **state)
     static const enum plan_condition wanted[] = {
         CONDITION_CHANGE, CONDITION_EXCLUDE,  CONDITION_EQUAL,     CONDITION_NOT_EQUAL,
         CONDITION_NONE,   CONDITION_NOT_NONE, CONDITION_AVAILABLE, CONDITION_WHEN,
+        CONDITION_PREFIX, CONDITION_TRUTHY,   CONDITION_FALSY,
     };
     for (size_t i = 0; i < LENGTH_OF(wanted); i++)
         assert_int_equal(plan->workers[i].trigger.condition, wanted[i]);
@@ -346,6 +350,9 @@ static void test_triggers(void **state)
     for (size_t i = 2; i < 7; i++)
         assert_string_equal(plan->workers[i].trigger.key, "k");
     assert_true(str_is(expr_text(plan->workers[7].trigger.when), "a > 1"));
+    assert_string_equal(plan->workers[8].trigger.key, "k.");
+    assert_string_equal(plan->workers[9].trigger.key, "k");
+    assert_string_equal(plan->workers[10].trigger.key, "k");
 }
 
 static void test_defaults_under_workers(void **state)

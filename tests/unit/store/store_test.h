@@ -135,6 +135,7 @@ static inline struct condition condition_of(const char *kind, const char *operan
         condition.key_len = (size_t)(equals - operand);
         condition.key = mem_copy(operand, condition.key_len);
         break;
+    case OPERAND_PATTERN:
     case OPERAND_KEY:
         condition.key = mem_text(operand);
         condition.key_len = strlen(operand);
