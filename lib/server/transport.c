@@ -176,6 +176,13 @@ static int unix_listen(struct transport *transport, const struct address *addres
     return listening;
 }
 
+/* As libzmq takes it, which looks a name up among the network interfaces only. */
+static char *bind_text(const struct address *address, const char *text)
+{
+    bool named = address->kind == ADDRESS_TCP && strcmp(address->host, "localhost") == 0;
+    return named ? mem_format("tcp://127.0.0.1:%u", address->port) : mem_text(text);
+}
+
 static bool router_bind(struct transport *transport, const struct server_options *options, struct buf *text,
                         struct err *err)
 {
@@ -192,7 +199,10 @@ static bool router_bind(struct transport *transport, const struct server_options
         return false;
     if (fd >= 0 && (!fd_set_cloexec(fd, true) || !option_int(transport, ZMQ_USE_FD, fd, err)))
         return false;
-    if (zmq_bind(transport->router, options->address) != 0)
+    if (address.kind == ADDRESS_TCP && strchr(address.host, ':') && !option_int(transport, ZMQ_IPV6, 1, err))
+        return false;
+    AUTO_FREE char *name = bind_text(&address, options->address);
+    if (zmq_bind(transport->router, name) != 0)
         return err_set(err, zmq_errno() == EADDRINUSE ? ERR_CONFLICT : ERR_INTERNAL,
                        "cannot listen at '%s': %s", options->address, zmq_strerror(zmq_errno()));
     fd = -1; /* libzmq's now */

@@ -1,0 +1,205 @@
+"""Addresses: socket files, abstract names, tcp; who may connect."""
+import os
+import socket
+import stat
+import subprocess
+import tempfile
+import unittest
+
+from peer import PROGRAM, Client, Server, main
+
+
+class Addresses(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="zproc-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def serve(self, *arguments, **options):
+        server = Server(*arguments, **options)
+        self.addCleanup(lambda: server.process.stdout.closed or server.stop())
+        return server
+
+    def answers(self, address):
+        client = Client(address)
+        self.addCleanup(client.close)
+        return client.call("ping")["pid"]
+
+    def refuses(self, status, part, *arguments):
+        ended = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=30)
+        self.assertEqual((ended.returncode, ended.stdout), (status, ""), (arguments, ended.stderr))
+        self.assertIn(part, ended.stderr)
+        self.assertTrue(ended.stderr.startswith("zproc: server: "))
+
+    def test_file(self):
+        path = self.folder + "/s"
+        server = self.serve(address="ipc://" + path, umask=0)
+        self.assertEqual(server.address, "ipc://" + path)
+        info = os.lstat(path)
+        self.assertTrue(stat.S_ISSOCK(info.st_mode))
+        self.assertEqual(stat.S_IMODE(info.st_mode), 0o600)
+        self.assertEqual(self.answers(server.address), server.process.pid)
+        self.refuses(1, "running", "--address", server.address)
+        self.assertEqual(self.answers(server.address), server.process.pid)
+        server.stop()
+        self.assertFalse(os.path.lexists(path))
+
+    def test_stale(self):
+        path = self.folder + "/s"
+        left = socket.socket(socket.AF_UNIX)
+        left.bind(path)
+        left.close()
+        server = self.serve(address="ipc://" + path)
+        self.assertEqual(self.answers(server.address), server.process.pid)
+        server.process.kill()  # leaves its file behind
+        server.wait()
+        self.assertTrue(os.path.lexists(path))
+        server = self.serve(address="ipc://" + path)
+        self.assertEqual(self.answers(server.address), server.process.pid)
+
+    def test_live_with_a_full_backlog(self):
+        path = self.folder + "/s"
+        live = socket.socket(socket.AF_UNIX)
+        self.addCleanup(live.close)
+        live.bind(path)
+        live.listen(0)
+        for _ in range(3):
+            s = socket.socket(socket.AF_UNIX)
+            self.addCleanup(s.close)
+            s.setblocking(False)
+            try:
+                s.connect(path)
+            except BlockingIOError:
+                pass
+        self.refuses(1, "running", "--address", "ipc://" + path)
+        self.assertTrue(os.path.lexists(path))
+
+    def test_no_socket(self):
+        path = self.folder + "/s"
+        with open(path, "w") as file:
+            file.write("precious")
+        self.refuses(2, "no socket", "--address", "ipc://" + path)
+        with open(path) as file:
+            self.assertEqual(file.read(), "precious")
+        os.symlink(path, self.folder + "/link")
+        self.refuses(2, "no socket", "--address", "ipc://" + self.folder + "/link")
+        self.refuses(2, "no socket", "--address", "ipc://" + self.folder)
+        self.refuses(125, "cannot listen", "--address", "ipc://" + self.folder + "/none/s")
+        self.refuses(2, "", "--address", "ipc://" + self.folder + "/" + "x" * 108)
+
+    def test_abstract(self):
+        name = "ipc://@zproc-test-%d" % os.getpid()
+        server = self.serve(address=name)
+        self.assertEqual(server.address, name)
+        self.assertEqual(self.answers(name), server.process.pid)
+        self.refuses(1, "cannot listen", "--address", name)
+
+    def test_tcp(self):
+        server = self.serve(address="tcp://127.0.0.1:0")
+        self.assertRegex(server.address, r"^tcp://127\.0\.0\.1:[1-9]\d*$")
+        self.assertEqual(self.answers(server.address), server.process.pid)
+        self.refuses(1, "cannot listen", "--address", server.address)
+        server = self.serve(address="tcp://localhost:0")
+        self.assertRegex(server.address, r"^tcp://127\.0\.0\.1:[1-9]\d*$")
+        self.assertEqual(self.answers(server.address), server.process.pid)
+
+    def test_tcp6(self):
+        try:
+            with socket.socket(socket.AF_INET6) as s:
+                s.bind(("::1", 0))
+        except OSError as error:
+            self.skipTest("no IPv6 here: %s" % error)
+        server = self.serve(address="tcp://[::1]:0")
+        self.assertRegex(server.address, r"^tcp://\[::1\]:[1-9]\d*$")
+        client = Client(server.address, ipv6=1)
+        self.addCleanup(client.close)
+        self.assertEqual(client.call("ping")["pid"], server.process.pid)
+
+    def test_not_loopback(self):
+        for address in ("tcp://*:0", "tcp://0.0.0.0:0", "tcp://128.0.0.1:0"):
+            self.refuses(2, "--insecure", "--address", address)
+        server = self.serve("--insecure", address="tcp://0.0.0.0:0")
+        port = server.address.rsplit(":", 1)[1]
+        self.assertEqual(self.answers("tcp://127.0.0.1:" + port), server.process.pid)
+
+    def test_nonsense(self):
+        for address in ("", "x", "ipc://", "tcp://127.0.0.1", "tcp://127.0.0.1:x", "tcp://:1", "inproc://a",
+                        "tcp://127.0.0.1:70000"):
+            self.refuses(2, "", "--address", address)
+        self.refuses(2, "operand", "more")
+        self.refuses(2, "usage", "--nonsense")
+        self.refuses(2, "descriptor", "--listen-fd", "x")
+
+    def test_inherited(self):
+        """A listening socket of the parent: connections made before wait in its backlog; the file is the
+        parent's."""
+        path = self.folder + "/s"
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(path)
+        listener.listen(10)
+        client = Client("ipc://" + path)
+        self.addCleanup(client.close)
+        client.send("ping")
+        for _ in range(2):
+            process = subprocess.Popen([PROGRAM, "--address", "ipc://" + path, "--listen-fd",
+                                        str(listener.fileno())], pass_fds=[listener.fileno()],
+                                       stdout=subprocess.PIPE, text=True)
+            self.assertEqual(process.stdout.readline(), "ipc://%s\n" % path)
+            self.assertEqual(client.receive()["pid"], process.pid)
+            process.terminate()
+            self.assertEqual(process.wait(30), 0)
+            process.stdout.close()
+            self.assertTrue(os.path.lexists(path))
+            client.send("ping")
+
+    def own_address(self, **environment):
+        server = subprocess.Popen([PROGRAM], stdout=subprocess.PIPE, text=True, env=environment)
+        address = server.stdout.readline().strip()
+        self.assertEqual(self.answers(address), server.pid)
+        folder = os.path.dirname(address[len("ipc://"):])
+        self.assertEqual(stat.S_IMODE(os.stat(folder).st_mode), 0o700)
+        server.terminate()
+        self.assertEqual(server.wait(30), 0)
+        server.stdout.close()
+        return address
+
+    def test_own_address(self):
+        address = self.own_address(XDG_RUNTIME_DIR=self.folder)
+        self.assertRegex(address, "^ipc://%s/zproc/[0-9a-f]{12}$" % self.folder)
+        address = self.own_address(TMPDIR=self.folder)
+        self.assertRegex(address, "^ipc://%s/zproc-%d/[0-9a-f]{12}$" % (self.folder, os.getuid()))
+        os.chmod("%s/zproc-%d" % (self.folder, os.getuid()), 0o755)
+        ended = subprocess.run([PROGRAM], capture_output=True, text=True, env={"TMPDIR": self.folder}, timeout=30)
+        self.assertEqual(ended.returncode, 2)
+        self.assertIn("only you", ended.stderr)
+
+    @unittest.skipIf(os.getuid() != 0, "only root can become somebody else")
+    def test_other_user(self):
+        """Another user's connection is closed, also at an abstract name."""
+        name = "zproc-test-other-%d" % os.getpid()
+        server = self.serve(address="ipc://@" + name)
+
+        def greets(uid):
+            child = os.fork()
+            if child == 0:
+                try:
+                    os.setuid(uid)
+                    s = socket.socket(socket.AF_UNIX)
+                    s.settimeout(20)
+                    s.connect("\0" + name)
+                    s.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 32))
+                    os._exit(len(s.recv(1)))
+                except ConnectionError:
+                    os._exit(0)
+                finally:
+                    os._exit(9)
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        self.assertEqual(greets(0), 1)
+        self.assertEqual(greets(65534), 0)
+        self.assertEqual(self.answers(server.address), server.process.pid)
+
+
+if __name__ == "__main__":
+    main()
