@@ -201,8 +201,10 @@ static struct addrinfo *host_port_resolve(const char *text, struct err *err)
         err_set(err, ERR_INVALID, "'%s' is no address; write it like localhost:8080 or [::1]:8080", text);
         return NULL;
     }
+    /* localhost is the loopback address whatever a machine's files say (RFC 6761); no node means both of its
+     * forms. */
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses;
-    int status = getaddrinfo(host, port, &hints, &addresses);
+    int status = getaddrinfo(strcmp(host, "localhost") == 0 ? NULL : host, port, &hints, &addresses);
     if (status == 0)
         return addresses;
     err_set(err, status == EAI_SERVICE ? ERR_INVALID : ERR_NOT_FOUND, "cannot resolve '%s': %s", text,

@@ -44,16 +44,13 @@ struct start {
     bool missing_inner; /* path is there, but not the interpreter or loader that it names */
 };
 
+/* By system call: libc's sigaction refuses the two signals that it keeps for itself, and they can be
+ * inherited as ignored. All zeros is the default action with an empty mask, whatever the layout. */
 ON_OWN_STACK static void signals_reset(void)
 {
-    for (int number = 1; number < NSIG; number++) {
-        struct sigaction action;
-        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL) {
-            action.sa_handler = SIG_DFL;
-            action.sa_flags = 0;
-            sigaction(number, &action, NULL);
-        }
-    }
+    const uint64_t fallback[20] = {0};
+    for (int number = 1; number < NSIG; number++)
+        syscall(SYS_rt_sigaction, number, fallback, NULL, (NSIG - 1) / 8);
 }
 
 ON_OWN_STACK static void mark_cloexec_from(unsigned first)
