@@ -1,4 +1,4 @@
-/* Commands that write several keys or all: update, replace, clear. */
+/* Commands that write several keys or all: update, replace, patch, clear. */
 #include "command.h"
 
 static const struct option value_options[] = {VALUE_OPTIONS, {0}};
@@ -61,6 +61,38 @@ const struct command cmd_replace = {
     .options = value_options,
     .examples = "  zproc replace '{\"a\": 1}'\n  zproc replace @state.json\n",
     .run = run_replace,
+};
+
+static const struct option patch_options[] = {
+    {0, "merge", NULL, "VALUE is a merge patch (RFC 7396): an object; null deletes"},
+    VALUE_OPTIONS,
+    {0},
+};
+
+static int run_patch(struct context *context, struct err *err)
+{
+    struct request request = {.operation = OP_patch};
+    AUTO_BUF struct buf value = {0};
+    if (!value_operand(&context->args, context->args.operands[0], &value, err))
+        return FAILED;
+    if (args_has(&context->args, "merge"))
+        request_set_int(&request, FIELD_merge, true);
+    return context_do(context, &request, buf_str(&value), err);
+}
+
+const struct command cmd_patch = {
+    .name = "patch",
+    .group = GROUP_WRITE,
+    .usage = "VALUE",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "Apply a JSON Patch (RFC 6902) to the namespace: all of it or nothing",
+    .notes = "The namespace is the document: /count is the key count, /config/db a part of its value.\n"
+             "A test that does not hold gives status 1.\n" VALUE_NOTES,
+    .options = patch_options,
+    .examples = "  zproc patch '[{\"op\": \"add\", \"path\": \"/jobs/-\", \"value\": 7}]'\n"
+                "  zproc patch --merge '{\"config\": {\"debug\": null}}'\n",
+    .run = run_patch,
 };
 
 static int run_clear(struct context *context, struct err *err)

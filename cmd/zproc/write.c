@@ -1,4 +1,4 @@
-/* Commands that write a key: set, del, setdefault, pop, popitem, incr, append, cas. */
+/* Commands that write a key: set, del, setdefault, pop, popitem, incr, append, extend, remove, cas. */
 #include "command.h"
 
 static const struct option value_options[] = {VALUE_OPTIONS, {0}};
@@ -67,6 +67,42 @@ const struct command cmd_append = {
     .options = value_options,
     .examples = "  zproc append jobs '{\"id\": 7}'\n",
     .run = run_append,
+};
+
+static int run_extend(struct context *context, struct err *err)
+{
+    return run_key_value(context, OP_extend, true, err);
+}
+
+const struct command cmd_extend = {
+    .name = "extend",
+    .group = GROUP_WRITE,
+    .usage = "KEY LIST",
+    .operands_min = 2,
+    .operands_max = 2,
+    .summary = "Append the items of LIST to the list KEY (made when absent); print the list",
+    .notes = VALUE_NOTES,
+    .options = value_options,
+    .examples = "  zproc extend jobs '[7, 8, 9]'\n",
+    .run = run_extend,
+};
+
+static int run_remove(struct context *context, struct err *err)
+{
+    return run_key_value(context, OP_remove, true, err);
+}
+
+const struct command cmd_remove = {
+    .name = "remove",
+    .group = GROUP_WRITE,
+    .usage = "KEY VALUE",
+    .operands_min = 2,
+    .operands_max = 2,
+    .summary = "Remove the first item that equals VALUE from the list KEY; print the list",
+    .notes = VALUE_NOTES,
+    .options = value_options,
+    .examples = "  zproc remove jobs '{\"id\": 7}'\n",
+    .run = run_remove,
 };
 
 /* ---- del ---- */

@@ -152,6 +152,38 @@ bool handle_append(struct job *job, struct err *err)
     return job_write(job, append_apply, err);
 }
 
+static bool extend_apply(struct job *job, struct txn *txn, struct value **answer, struct err *err)
+{
+    return (*answer = write_extend(txn, job_key(job), job_path(job), job->value, err)) != NULL;
+}
+
+bool handle_extend(struct job *job, struct err *err)
+{
+    return job_write(job, extend_apply, err);
+}
+
+static bool remove_apply(struct job *job, struct txn *txn, struct value **answer, struct err *err)
+{
+    return (*answer = write_remove(txn, job_key(job), job_path(job), job->value, err)) != NULL;
+}
+
+bool handle_remove(struct job *job, struct err *err)
+{
+    return job_write(job, remove_apply, err);
+}
+
+static bool patch_apply(struct job *job, struct txn *txn, struct value **answer, struct err *err)
+{
+    (void)answer;
+    return request_bool(&job->request, merge) ? write_merge(txn, job->value, err)
+                                              : write_patch(txn, job->value, err);
+}
+
+bool handle_patch(struct job *job, struct err *err)
+{
+    return job_write(job, patch_apply, err);
+}
+
 static bool cas_apply(struct job *job, struct txn *txn, struct value **answer, struct err *err)
 {
     bool at = request_has(&job->request, at), absent = request_bool(&job->request, absent);

@@ -71,6 +71,8 @@ struct txn *txn_begin(struct space *space);
 void txn_abort(struct txn *txn);
 /* The key's value as the transaction left it; borrowed; NULL when absent. */
 const struct value *txn_get(const struct txn *txn, struct str key);
+/* The whole namespace as the transaction left it. */
+struct value *txn_map(const struct txn *txn);
 /* Takes value. ERR_INVALID or ERR_TOO_LARGE for a key that is none; value is then freed. */
 bool txn_set(struct txn *txn, struct str key, struct value *value, struct err *err);
 void txn_delete(struct txn *txn, struct str key); /* of a key that is there */
@@ -100,10 +102,20 @@ struct value *write_incr(struct txn *txn, struct str key, struct str path, const
                          struct err *err);
 struct value *write_append(struct txn *txn, struct str key, struct str path, const struct value *item,
                            struct err *err);
+/* Appends the items of a list. */
+struct value *write_extend(struct txn *txn, struct str key, struct str path, const struct value *items,
+                           struct err *err);
+/* Removes the first item that is identical; ERR_NOT_FOUND when there is none. */
+struct value *write_remove(struct txn *txn, struct str key, struct str path, const struct value *item,
+                           struct err *err);
 /* What cas compares with: a value, or absence (old NULL), or the revision at which the key was changed last
  * (at >= 0). ERR_CONFLICT. */
 bool write_cas(struct txn *txn, struct str key, struct str path, const struct value *old, int64_t at,
                const struct value *value, struct err *err);
+
+/* RFC 6902 with the namespace as the document; a test that fails is ERR_CONFLICT. RFC 7396. */
+bool write_patch(struct txn *txn, const struct value *patch, struct err *err);
+bool write_merge(struct txn *txn, const struct value *patch, struct err *err);
 
 /* ---- Records ---- */
 

@@ -120,6 +120,8 @@ void entry_push(struct entry *entry, int64_t revision, struct value *value, bool
 void entry_trim(struct entry *entry, int64_t oldest);
 void entry_drop_if_unused(struct entry *entry);
 
+/* Forgets all changes so far. */
+void txn_restart(struct txn *txn);
 void log_append(struct store *store, struct record *record);
 void record_free(struct record *record);
 /* Calls the waits whose condition the record meets. */

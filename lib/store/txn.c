@@ -22,6 +22,11 @@ static void txn_end(struct txn *txn)
     txn->count = 0;
 }
 
+void txn_restart(struct txn *txn)
+{
+    txn_end(txn);
+}
+
 void txn_abort(struct txn *txn)
 {
     txn_end(txn);
@@ -33,6 +38,20 @@ const struct value *txn_get(const struct txn *txn, struct str key)
     if (!entry)
         return NULL;
     return entry->pending ? txn->items[entry->pending - 1].value : entry_value(entry, NOW);
+}
+
+struct value *txn_map(const struct txn *txn)
+{
+    struct value *map = space_map(txn->space, NOW);
+    for (size_t i = 0; i < txn->count; i++) {
+        const struct pending *pending = &txn->items[i];
+        struct str key = entry_key(pending->entry);
+        if (!pending->value || pending->reborn)
+            map_remove(map, key);
+        if (pending->value)
+            map_set(map, key, value_ref(pending->value));
+    }
+    return map;
 }
 
 static struct pending *txn_pending(struct txn *txn, struct entry *entry)
@@ -56,7 +75,10 @@ bool txn_set(struct txn *txn, struct str key, struct value *value, struct err *e
                                                : "the value of key '%.*s' is nested too deep",
                        STR_ARG(key));
     }
-    struct pending *pending = txn_pending(txn, space_entry(txn->space, key));
+    struct entry *entry = space_entry(txn->space, key);
+    bool deleted = entry->pending && !txn->items[entry->pending - 1].value;
+    struct pending *pending = txn_pending(txn, entry);
+    pending->reborn |= deleted;
     value_unref(pending->value);
     pending->value = value;
     return true;

@@ -73,6 +73,7 @@ void write_clear(struct txn *txn)
 /* The map's keys come first among the changes, all of them as inserted now: so its order becomes theirs. */
 bool write_replace(struct txn *txn, const struct value *map, struct err *err)
 {
+    txn_restart(txn);
     if (!write_update(txn, map, err))
         return false;
     for (size_t i = 0; i < txn->count; i++)
@@ -186,22 +187,71 @@ struct value *write_incr(struct txn *txn, struct str key, struct str path, const
     return NULL;
 }
 
-struct value *write_append(struct txn *txn, struct str key, struct str path, const struct value *item,
-                           struct err *err)
+/* The list that a change of one starts from, as a copy; NULL with an error that names the place. */
+static struct value *list_start(struct txn *txn, struct str key, struct str path, const char *change,
+                                struct err *err)
 {
     AUTO_VALUE struct value *start = modify_start(txn, key, path, value_list(), err);
     if (!start)
         return NULL;
-    if (value_type(start) != VALUE_LIST) {
-        err_set(err, ERR_TYPE, "cannot append to %s, only to a list", value_type_name(start));
-        place_fail(err, key, path);
-        return NULL;
-    }
-    struct value *list = value_copy(start);
-    list_push(list, value_ref(item));
+    if (value_type(start) == VALUE_LIST)
+        return value_copy(start);
+    err_set(err, ERR_TYPE, "cannot %s %s, only a list", change, value_type_name(start));
+    place_fail(err, key, path);
+    return NULL;
+}
+
+static struct value *list_finish(struct txn *txn, struct str key, struct str path, struct value *list,
+                                 struct err *err)
+{
     if (write_set(txn, key, path, list, err))
         return list;
     value_unref(list);
+    return NULL;
+}
+
+struct value *write_append(struct txn *txn, struct str key, struct str path, const struct value *item,
+                           struct err *err)
+{
+    struct value *list = list_start(txn, key, path, "append to", err);
+    if (!list)
+        return NULL;
+    list_push(list, value_ref(item));
+    return list_finish(txn, key, path, list, err);
+}
+
+struct value *write_extend(struct txn *txn, struct str key, struct str path, const struct value *items,
+                           struct err *err)
+{
+    if (value_type(items) != VALUE_LIST) {
+        err_set(err, ERR_TYPE, "cannot extend by %s, only by a list", value_type_name(items));
+        place_fail(err, key, path);
+        return NULL;
+    }
+    struct value *list = list_start(txn, key, path, "extend", err);
+    for (size_t i = 0; list && i < value_len(items); i++)
+        list_push(list, value_ref(list_at(items, i)));
+    return list ? list_finish(txn, key, path, list, err) : NULL;
+}
+
+struct value *write_remove(struct txn *txn, struct str key, struct str path, const struct value *item,
+                           struct err *err)
+{
+    if (!txn_find(txn, key, path, err))
+        return NULL;
+    struct value *list = list_start(txn, key, path, "remove an item of", err);
+    if (!list)
+        return NULL;
+    size_t i = 0;
+    while (i < value_len(list) && !value_identical(list_at(list, i), item))
+        i++;
+    if (i < value_len(list)) {
+        list_remove(list, i);
+        return list_finish(txn, key, path, list, err);
+    }
+    value_unref(list);
+    err_set(err, ERR_NOT_FOUND, "the list has no such item");
+    place_fail(err, key, path);
     return NULL;
 }
 

@@ -198,6 +198,8 @@ static bool op_check(const struct request *request, struct err *err)
     case OP_pop:
     case OP_incr:
     case OP_append:
+    case OP_extend:
+    case OP_remove:
         return need(request, FIELD_key, err);
     case OP_cas:
         return need(request, FIELD_key, err) && exclusive(request, FIELD_at, FIELD_absent, err);

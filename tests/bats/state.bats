@@ -173,6 +173,27 @@ teardown() {
   expect_error 1 "*'s'*" zproc append s 1
 }
 
+@test "extend and remove" {
+  expect 0 '[1,2]' zproc extend l '[1, 2]'
+  expect 0 '[1,2,2,"x"]' zproc extend l '[2, "x"]'
+  expect 0 '[1,2,"x"]' zproc remove l 2
+  expect_error 1 "*'l'*" zproc remove l 7
+  expect_error 1 "*'none'*" zproc remove none 7
+  expect_error 1 "*'l'*list*" zproc extend l 1
+}
+
+@test "patch applies all operations or none" {
+  zproc replace '{"a": 1, "jobs": []}'
+  expect 0 '' zproc patch '[{"op": "test", "path": "/a", "value": 1}, {"op": "add", "path": "/jobs/-", "value": 7}]'
+  expect_error 1 "*operation 1*'/a' is 1*" \
+    zproc patch '[{"op": "remove", "path": "/jobs"}, {"op": "test", "path": "/a", "value": 2}]'
+  expect 0 '{"a":1,"jobs":[7]}' zproc get
+  expect 0 '' zproc patch --merge '{"a": null, "b": {"c": 1}}'
+  expect 0 '{"jobs":[7],"b":{"c":1}}' zproc get
+  expect_error 1 "*list*" zproc patch '{}'
+  expect_error 1 "*object*" zproc patch --merge '[]'
+}
+
 @test "cas" {
   expect 0 a zproc cas k a --absent
   expect_error 1 "*" zproc cas k b --absent

@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append cas watch go-live server ping stats run check help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch watch go-live server ping stats run check help'
 _zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -19,8 +19,11 @@ _zproc_options() {
     setdefault) echo '-s --string -J --strict' ;;
     pop) echo '-d --default -s --string -J --strict' ;;
     append) echo '-s --string -J --strict' ;;
+    extend) echo '-s --string -J --strict' ;;
+    remove) echo '-s --string -J --strict' ;;
     cas) echo '--absent --at -s --string -J --strict' ;;
-    watch) echo '-x --exclude --prefix --glob -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict' ;;
+    patch) echo '--merge -s --string -J --strict' ;;
+    watch) echo '-x --exclude -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict' ;;
     server) echo '--durability --log-limit --state-limit --insecure --persist' ;;
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
     run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
@@ -39,7 +42,7 @@ _zproc_takes() {
     'len '--at) echo value ;;
     'pop '-d | 'pop '--default) echo value ;;
     'cas '--at) echo value ;;
-    'watch '--prefix | 'watch '--glob | 'watch '-w | 'watch '--when | 'watch '--equal | 'watch '--not-equal | 'watch '-t | 'watch '--timeout | 'watch '--after | 'watch '-p | 'watch '--print) echo value ;;
+    'watch '-w | 'watch '--when | 'watch '--equal | 'watch '--not-equal | 'watch '-t | 'watch '--timeout | 'watch '--after | 'watch '-p | 'watch '--print) echo value ;;
     'watch '-x | 'watch '--exclude | 'watch '--none | 'watch '--not-none | 'watch '--available | 'watch '--truthy | 'watch '--falsy) echo key ;;
     'server '--durability | 'server '--log-limit | 'server '--state-limit) echo value ;;
     'server '--persist) echo file ;;
@@ -63,6 +66,8 @@ _zproc_operands() {
     pop) echo key ;;
     incr) echo key ;;
     append) echo key ;;
+    extend) echo key ;;
+    remove) echo key ;;
     cas) echo key ;;
     watch) echo key ;;
     help) echo command ;;

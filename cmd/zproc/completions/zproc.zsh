@@ -27,7 +27,10 @@ _zproc_commands() {
     'popitem:Delete the key added last and print \[KEY, VALUE\]'
     'incr:Add N (1) to a number (0 when KEY is absent); print the sum'
     'append:Append VALUE to the list KEY (made when absent); print the list'
+    'extend:Append the items of LIST to the list KEY (made when absent); print the list'
+    'remove:Remove the first item that equals VALUE from the list KEY; print the list'
     'cas:Set KEY to NEW if it equals OLD, and print NEW; else status 1'
+    'patch:Apply a JSON Patch (RFC 6902) to the namespace\: all of it or nothing'
     'watch:Wait until a KEY changes (none\: anything), or for one of the conditions below'
     'go-live:Move the session'\''s cursor to now\: what happened until here is not watched any more'
     'server:Run a state server; its address is the line that it prints'
@@ -280,6 +283,34 @@ _zproc() {
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' \
         '*:KEY VALUE:_zproc_keys' ;;
+    extend)
+      _arguments -s -S \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY LIST:_zproc_keys' ;;
+    remove)
+      _arguments -s -S \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:KEY VALUE:_zproc_keys' ;;
     cas)
       _arguments -s -S \
         '--absent[set KEY to NEW when it does not exist]' \
@@ -296,6 +327,21 @@ _zproc() {
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' \
         '*:KEY \[OLD\] NEW:_zproc_keys' ;;
+    patch)
+      _arguments -s -S \
+        '--merge[VALUE is a merge patch (RFC 7396)\: an object; null deletes]' \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:VALUE: ' ;;
     watch)
       _arguments -s -S \
         '(-x --exclude)'{-x,--exclude}'[anything but this key changes (may be repeated)]:KEY:_zproc_keys' \

@@ -46,6 +46,10 @@ static bool row_write(struct txn *txn, const struct row *row, struct value **ans
         return (*answer = write_incr(txn, key, path, operand, err)) != NULL;
     if (strcmp(row->op, "append") == 0)
         return (*answer = write_append(txn, key, path, operand, err)) != NULL;
+    if (strcmp(row->op, "extend") == 0)
+        return (*answer = write_extend(txn, key, path, operand, err)) != NULL;
+    if (strcmp(row->op, "remove") == 0)
+        return (*answer = write_remove(txn, key, path, operand, err)) != NULL;
     assert_string_equal(row->op, "clear");
     write_clear(txn);
     return true;
@@ -159,6 +163,15 @@ static const struct row rows[] = {
     {"append", "m", "/k/y", "3", "[3]", CHANGED_M("{\"k\":{\"z\":0,\"y\":[3]}}"), 0, NULL},
     {"append", "m", "", "3", NULL, NULL, ERR_TYPE, "key 'm'"},
     {"append", "m", "/k/z/y", "3", NULL, NULL, ERR_TYPE, "'m#/k/z/y'"},
+    {"extend", "l", "", "[3,[4]]", "[1,{\"a\":2},3,[4]]", CHANGED_L("[1,{\"a\":2},3,[4]]"), 0, NULL},
+    {"extend", "new", "", "[3]", "[3]", WITH_NEW("[3]"), 0, NULL},
+    {"extend", "m", "/k/y", "[]", "[]", CHANGED_M("{\"k\":{\"z\":0,\"y\":[]}}"), 0, NULL},
+    {"extend", "l", "", "3", NULL, NULL, ERR_TYPE, "key 'l'"},
+    {"extend", "s", "", "[3]", NULL, NULL, ERR_TYPE, "key 's'"},
+    {"remove", "l", "", "{\"a\":2.0}", "[1]", CHANGED_L("[1]"), 0, NULL},
+    {"remove", "l", "", "7", NULL, NULL, ERR_NOT_FOUND, "key 'l'"},
+    {"remove", "new", "", "7", NULL, NULL, ERR_NOT_FOUND, "'new'"},
+    {"remove", "m", "/k", "7", NULL, NULL, ERR_TYPE, "'m#/k'"},
     {"cas", "n", "", "[1,2]", NULL, CHANGED_N("2"), 0, NULL},
     {"cas", "n", "", "[1.0,2]", NULL, CHANGED_N("2"), 0, NULL},
     {"cas", "n", "", "[3,2]", NULL, NULL, ERR_CONFLICT, "'n' is 1"},
