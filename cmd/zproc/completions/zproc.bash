@@ -23,7 +23,7 @@ _zproc_options() {
     remove) echo '-s --string -J --strict' ;;
     cas) echo '--absent --at -s --string -J --strict' ;;
     patch) echo '--merge -s --string -J --strict' ;;
-    watch) echo '-x --exclude -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict' ;;
+    watch) echo '-x --exclude --prefix --glob -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict' ;;
     server) echo '--durability --log-limit --state-limit --insecure --persist' ;;
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
     run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
@@ -42,7 +42,7 @@ _zproc_takes() {
     'len '--at) echo value ;;
     'pop '-d | 'pop '--default) echo value ;;
     'cas '--at) echo value ;;
-    'watch '-w | 'watch '--when | 'watch '--equal | 'watch '--not-equal | 'watch '-t | 'watch '--timeout | 'watch '--after | 'watch '-p | 'watch '--print) echo value ;;
+    'watch '--prefix | 'watch '--glob | 'watch '-w | 'watch '--when | 'watch '--equal | 'watch '--not-equal | 'watch '-t | 'watch '--timeout | 'watch '--after | 'watch '-p | 'watch '--print) echo value ;;
     'watch '-x | 'watch '--exclude | 'watch '--none | 'watch '--not-none | 'watch '--available | 'watch '--truthy | 'watch '--falsy) echo key ;;
     'server '--durability | 'server '--log-limit | 'server '--state-limit) echo value ;;
     'server '--persist) echo file ;;
