@@ -186,7 +186,8 @@ void *table_next(const struct table *table, size_t *pos);
  * {0} is empty. */
 struct deadline {
     int64_t at;
-    size_t place; /* 0: in no heap */
+    uint64_t rank; /* of those with the same time the lower one comes first; set while it is in no heap */
+    size_t place;  /* 0: in no heap */
 };
 struct deadlines {
     struct deadline **items;

@@ -3,6 +3,11 @@
 
 #include <stdlib.h>
 
+static bool earlier(const struct deadline *a, const struct deadline *b)
+{
+    return a->at != b->at ? a->at < b->at : a->rank < b->rank;
+}
+
 static void deadline_put(struct deadlines *heap, size_t index, struct deadline *item)
 {
     heap->items[index] = item;
@@ -11,7 +16,7 @@ static void deadline_put(struct deadlines *heap, size_t index, struct deadline *
 
 static void deadline_up(struct deadlines *heap, size_t index, struct deadline *item)
 {
-    while (index > 0 && heap->items[(index - 1) / 2]->at > item->at) {
+    while (index > 0 && earlier(item, heap->items[(index - 1) / 2])) {
         deadline_put(heap, index, heap->items[(index - 1) / 2]);
         index = (index - 1) / 2;
     }
@@ -22,9 +27,9 @@ static void deadline_down(struct deadlines *heap, size_t index, struct deadline 
 {
     for (;;) {
         size_t child = 2 * index + 1;
-        if (child + 1 < heap->count && heap->items[child + 1]->at < heap->items[child]->at)
+        if (child + 1 < heap->count && earlier(heap->items[child + 1], heap->items[child]))
             child++;
-        if (child >= heap->count || heap->items[child]->at >= item->at)
+        if (child >= heap->count || !earlier(heap->items[child], item))
             break;
         deadline_put(heap, index, heap->items[child]);
         index = child;
@@ -40,9 +45,9 @@ void deadline_set(struct deadlines *heap, struct deadline *item, int64_t at)
         deadline_up(heap, heap->count++, item);
         return;
     }
-    bool earlier = at < item->at;
+    bool sooner = at < item->at;
     item->at = at;
-    if (earlier)
+    if (sooner)
         deadline_up(heap, item->place - 1, item);
     else
         deadline_down(heap, item->place - 1, item);
@@ -57,7 +62,7 @@ void deadline_remove(struct deadlines *heap, struct deadline *item)
     item->place = 0;
     if (last == item)
         return;
-    if (last->at < item->at)
+    if (earlier(last, item))
         deadline_up(heap, index, last);
     else
         deadline_down(heap, index, last);

@@ -144,7 +144,8 @@ static bool namespace_writable(struct loader *loader, const struct node *node)
 {
     if (!str_is(node->text, "zproc") && !str_starts_with(node->text, STR("zproc.")))
         return true;
-    diag_add_at(&loader->diag, node, "the namespace '%.*s' is reserved for zproc itself", STR_ARG(node->text));
+    diag_add_at(&loader->diag, node, "the namespace '%.*s' is reserved for zproc itself",
+                STR_ARG(node->text));
     return false;
 }
 

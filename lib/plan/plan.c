@@ -90,10 +90,9 @@ static const char *file_find(struct plan_problems *problems)
     for (size_t i = 0; i < LENGTH_OF(names); i++)
         if (access(names[i], F_OK) == 0)
             return names[i];
-    file_problem(
-        problems, names[0],
-        "there is no zproc.yaml (or zproc.yml) in this folder; name a manifest with -f FILE, or "
-        "see 'man zproc.yaml' for how to write one");
+    file_problem(problems, names[0],
+                 "there is no zproc.yaml (or zproc.yml) in this folder; name a manifest with -f FILE, or "
+                 "see 'man zproc.yaml' for how to write one");
     return NULL;
 }
 

@@ -28,7 +28,7 @@ static void become_ready(struct sup *sup, struct task *task)
 {
     task->was_ready = true;
     task->alarm_ms = -1;
-    heap_update(sup, task);
+    due_update(sup, task);
     task_move(sup, task, TASK_READY, NULL);
 }
 
@@ -43,7 +43,7 @@ static void watch_readiness(struct sup *sup, struct task *task)
     effect_add(sup, SUP_PROBE, task, 0);
     if (ready->timeout_ms > 0)
         task->alarm_ms = sup->now + ready->timeout_ms;
-    heap_update(sup, task);
+    due_update(sup, task);
 }
 
 void attempt_spawned(struct sup *sup, struct task *task, const struct sup_event *event)
@@ -148,7 +148,7 @@ void attempt_stop(struct sup *sup, struct task *task, enum cause cause)
     task->cause = cause;
     task->limit_ms = -1;
     task->alarm_ms = grace > 0 && !sup->killing ? sup->now + grace : -1;
-    heap_update(sup, task);
+    due_update(sup, task);
     probes_end(sup, task);
     task_move(sup, task, TASK_STOPPING, cause == CAUSE_ASKED ? NULL : timeout_reason(task));
     if (!sup->killing)
@@ -173,5 +173,5 @@ void attempt_alarm(struct sup *sup, struct task *task)
         task->alarm_ms = -1;
         slot_want(sup, task);
     }
-    heap_update(sup, task);
+    due_update(sup, task);
 }

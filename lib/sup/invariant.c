@@ -21,8 +21,8 @@ static void recount_task(struct recount *sum, const struct task *task)
 
 static const char *times_check(const struct task *task)
 {
-    if ((task->heap_place > 0) != (task_due(task) >= 0))
-        return "a task stands in the heap without a time, or the other way round";
+    if ((task->due.place > 0) != (task_due(task) >= 0) || (task->due.place && task->due.at != task_due(task)))
+        return "a task is due at another time than its own";
     bool attempt = task->state == TASK_RUNNING || task->state == TASK_READY;
     if (task->limit_ms >= 0 && !attempt)
         return "a task without a running attempt has a time limit";
@@ -122,17 +122,6 @@ static const char *counters_check(const struct sup *sup, const struct recount *s
     return NULL;
 }
 
-static const char *heap_check(const struct sup *sup)
-{
-    for (size_t i = 0; i < sup->heap_count; i++) {
-        if (sup->heap[i]->heap_place != i + 1)
-            return "a task is not at its place in the heap";
-        if (i > 0 && task_due(sup->heap[i]) < task_due(sup->heap[(i + 1) / 2 - 1]))
-            return "the heap is out of order";
-    }
-    return NULL;
-}
-
 static const char *tasks_check(const struct sup *sup, struct recount *sum)
 {
     const char *broken = NULL;
@@ -157,8 +146,6 @@ const char *sup_invariant(const struct sup *sup)
     const char *broken = sup->broken ? sup->broken : tasks_check(sup, &sum);
     if (!broken)
         broken = counters_check(sup, &sum);
-    if (!broken)
-        broken = heap_check(sup);
     for (size_t i = 0; i < sup->plan->worker_count && !broken; i++)
         broken = group_check(sup, &sup->groups[i]);
     return broken;

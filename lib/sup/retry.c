@@ -68,7 +68,7 @@ static void again_after(struct sup *sup, struct task *task, int64_t delay, char 
 {
     task->limit_ms = -1;
     task->alarm_ms = delay > 0 ? sup->now + delay : -1;
-    heap_update(sup, task);
+    due_update(sup, task);
     task->restarts += counts_restarts(task);
     task_move(sup, task, TASK_RETRYING, reason);
     if (delay <= 0)
@@ -158,7 +158,7 @@ static void succeeded(struct sup *sup, struct task *task)
 void attempt_over(struct sup *sup, struct task *task, enum failure failure, char *reason)
 {
     task->limit_ms = task->alarm_ms = -1;
-    heap_update(sup, task);
+    due_update(sup, task);
     bool stopping = task->state == TASK_STOPPING || task->state == TASK_STARTING;
     if (task->asked && stopping && task->cause != CAUSE_TIMEOUT && task->cause != CAUSE_UNREADY)
         stopped(sup, task, reason);

@@ -94,7 +94,7 @@ static void task_finish(struct sup *sup, struct task *task)
     task->ended_ms = sup->wall;
     task->ended_mono_ms = sup->now;
     task->limit_ms = task->alarm_ms = -1;
-    heap_update(sup, task);
+    due_update(sup, task);
     slot_leave(sup, task);
     await_end(sup, task);
     sup->open--;

@@ -125,7 +125,7 @@ static void task_kill(struct sup *sup, struct task *task)
         attempt_stop(sup, task, CAUSE_ASKED);
     } else if (task->state == TASK_STOPPING) {
         task->alarm_ms = -1;
-        heap_update(sup, task);
+        due_update(sup, task);
         effect_add(sup, SUP_KILL, task, 0);
     } else if (task->state == TASK_STARTING) {
         task->asked = true;

@@ -32,7 +32,7 @@ void sup_free(struct sup *sup)
         free(sup->groups[i].dependents);
     free(sup->tasks);
     free(sup->groups);
-    free(sup->heap);
+    deadlines_release(&sup->dues);
     free(sup->dooms);
     struct list *lists[] = {&sup->opened, &sup->cleared, &sup->runnable, &sup->dirty, &sup->dead};
     for (size_t i = 0; i < LENGTH_OF(lists); i++)
@@ -44,7 +44,8 @@ void sup_free(struct sup *sup)
 
 int64_t sup_deadline(const struct sup *sup)
 {
-    int64_t due = sup->heap_count ? task_due(sup->heap[0]) : -1;
+    const struct deadline *first = deadline_first(&sup->dues);
+    int64_t due = first ? first->at : -1;
     if (sup->limit_ms >= 0 && (due < 0 || sup->limit_ms < due))
         due = sup->limit_ms;
     return sup->phase == PHASE_OVER ? -1 : due;
@@ -90,8 +91,8 @@ static void tick(struct sup *sup)
 {
     if (sup->limit_ms >= 0 && sup->limit_ms <= sup->now)
         run_timeout(sup);
-    while (sup->heap_count && task_due(sup->heap[0]) <= sup->now)
-        attempt_alarm(sup, sup->heap[0]);
+    for (struct task *task; (task = due_first(sup)) && task->due.at <= sup->now;)
+        attempt_alarm(sup, task);
 }
 
 static void trigger_broken(struct sup *sup, struct task *task, const struct sup_event *event)

@@ -59,9 +59,9 @@ struct task {
     int64_t retries; /* since the count last began */
     int64_t revision;
     int64_t started_ms, ended_ms, started_mono_ms, ended_mono_ms, attempt_mono_ms;
-    int64_t limit_ms;  /* when the attempt times out; -1: never */
-    int64_t alarm_ms;  /* ready timeout, end of grace or of the delay, by state; -1: none */
-    size_t heap_place; /* from 1; 0: not in the heap */
+    int64_t limit_ms;    /* when the attempt times out; -1: never */
+    int64_t alarm_ms;    /* ready timeout, end of grace or of the delay, by state; -1: none */
+    struct deadline due; /* the earlier of the two */
     char *reason, *result;
     struct restarts *recent;
     struct task *queue_prev, *queue_next;
@@ -90,8 +90,7 @@ struct sup {
     uint64_t random;
     int64_t now, wall, begun_ms, ended_ms /* wall clock */, limit_ms;
 
-    struct task **heap; /* earliest first */
-    size_t heap_count, heap_capacity;
+    struct deadlines dues;                 /* of tasks */
     struct task *queue_first, *queue_last; /* jobs that wait for a slot */
 
     /* Counters. */
@@ -192,9 +191,10 @@ void stop_cleared(struct sup *sup, struct group *group);
 void stop_task_gone(struct sup *sup, struct task *task); /* its process is gone */
 void stop_signal(struct sup *sup, int signal);
 
-/* heap.c: tasks by the next time that matters to them */
+/* due.c: tasks by the next time that matters to them */
 int64_t task_due(const struct task *task); /* -1: never */
-void heap_update(struct sup *sup, struct task *task);
+void due_update(struct sup *sup, struct task *task);
+struct task *due_first(const struct sup *sup); /* NULL: nothing is due ever */
 
 /* effect.c */
 enum { SAY_NOTE, SAY_WARNING, SAY_ERROR };

@@ -18,7 +18,7 @@ struct value;
 /* ---- References: every function that returns `struct value *` hands over a reference unless it says
  * "borrowed"; parameters are borrowed unless the function says that it takes them. ---- */
 struct value *value_ref(const struct value *value); /* NULL gives NULL */
-void value_unref(struct value *value); /* NULL is fine */
+void value_unref(struct value *value);              /* NULL is fine */
 void cleanup_value(struct value **value);
 #define AUTO_VALUE __attribute__((cleanup(cleanup_value)))
 

@@ -141,10 +141,13 @@ static void test_replicas_that_went_alike_share_a_row(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table_aligns_by_width), cmocka_unit_test(test_colour_only_when_asked),
+        cmocka_unit_test(test_table_aligns_by_width),
+        cmocka_unit_test(test_colour_only_when_asked),
         cmocka_unit_test(test_text_is_cleaned),
-        cmocka_unit_test(test_replicas_that_went_alike_share_a_row),       cmocka_unit_test(test_summary_says_what_failed),
-        cmocka_unit_test(test_summary_as_json),       cmocka_unit_test(test_line_as_json),
+        cmocka_unit_test(test_replicas_that_went_alike_share_a_row),
+        cmocka_unit_test(test_summary_says_what_failed),
+        cmocka_unit_test(test_summary_as_json),
+        cmocka_unit_test(test_line_as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
