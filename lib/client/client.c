@@ -276,7 +276,7 @@ bool client_ask(struct client *client, struct request *request, struct str value
 {
     struct err local = {0};
     int64_t start = time_now_ms(), until = timeout_ms < 0 ? -1 : start + timeout_ms;
-    int64_t patience = client->patience_ms < RESEND_MS ? client->patience_ms : RESEND_MS;
+    int64_t patience = client->patience_ms, resend_until = -1;
     int64_t parks = request_has(request, timeout_ms) ? request_int(request, timeout_ms) : -1;
     *reply = (struct reply){0};
     err = err ? err : &local;
@@ -291,8 +291,11 @@ bool client_ask(struct client *client, struct request *request, struct str value
         bool again = err->code == ERR_UNREACHABLE && patience > 0 && client->sent_count == 0 &&
                      may_resend(request->operation);
         int64_t now = time_now_ms();
-        if (!again || !client_connect(client, -1, now + patience, err))
-            return fail_gone(client, request, again, err);
+        if (resend_until < 0)
+            resend_until = now + RESEND_MS;
+        int64_t give_up = now + patience < resend_until ? now + patience : resend_until;
+        if (!again || now >= resend_until || !client_connect(client, -1, give_up, err))
+            return fail_gone(client, request, again && now < resend_until, err);
         /* What is left of the time that the server was to wait. */
         if (parks >= 0)
             request_set_int(request, FIELD_timeout_ms, parks > now - start ? parks - (now - start) : 0);

@@ -36,6 +36,56 @@ bool job_enter(struct job *job, struct err *err)
     return job->space && (!job->session || session_enter(job->session, job->space, err));
 }
 
+/* ---- Numbered requests are done once ---- */
+
+static bool answer_again(struct job *job, const struct answer *answer)
+{
+    struct server *server = job->server;
+    AUTO_BUF struct buf header = {0};
+    buf_add_text(&header, "{\"id\":");
+    buf_add_int(&header, request_int(&job->request, id));
+    buf_add_str(&header, answer->header);
+    answer_queue(server, job->frames->identity, job->frames->fd, buf_str(&header), answer->value);
+    return true;
+}
+
+/* The reply that was just sent is kept, without its beginning: a copy of the request may have another id. */
+static void job_keep(const struct job *job)
+{
+    const struct server *server = job->server;
+    struct str header = buf_str(&server->header);
+    ptrdiff_t start = str_find(header, STR(","));
+    struct answer answer = {.header = {header.data + start, header.len - (size_t)start}};
+    if (server->has_value)
+        answer.value = buf_str(&server->value);
+    answer_keep(server->store, request_str(&job->request, client), request_int(&job->request, seq), &answer);
+}
+
+static bool job_once(struct job *job, struct err *err)
+{
+    struct store *store = job->server->store;
+    struct str client = request_str(&job->request, client);
+    int64_t seq = request_int(&job->request, seq);
+    struct answer answer;
+    switch (answer_find(store, client, seq, time_now_ms(), &answer)) {
+    case ANSWER_KEPT:
+        return answer_again(job, &answer);
+    case ANSWER_GONE:
+        return err_set(err, ERR_CONFLICT,
+                       "request %lld of this client was done before, or a later one was; its answer is not "
+                       "kept any more",
+                       (long long)seq);
+    case ANSWER_FULL:
+        return err_set(err, ERR_BUSY, "too many clients have written within a minute; try again later");
+    case ANSWER_NEW:
+        break;
+    }
+    if (request_has(&job->request, done) && request_int(&job->request, done) <= seq)
+        answers_done(store, client, request_int(&job->request, done));
+    job->numbered = true;
+    return handlers[job->request.operation](job, err);
+}
+
 static bool job_execute(struct job *job, struct err *err)
 {
     const struct frames *frames = job->frames;
@@ -46,6 +96,8 @@ static bool job_execute(struct job *job, struct err *err)
     if (!job_value(job, err))
         return false;
     job_look(job);
+    if (request_has(&job->request, seq))
+        return job_once(job, err);
     return handlers[job->request.operation](job, err);
 }
 
@@ -57,6 +109,8 @@ void request_execute(struct server *server, const struct frames *frames)
     if (!job_execute(&job, &err)) {
         int64_t id = request_has(&job.request, id) ? request_int(&job.request, id) : 0;
         reply_error(server, frames->identity, frames->fd, id, &err);
+        if (job.numbered)
+            job_keep(&job);
     }
     value_unref(job.value);
     request_release(&job.request);
@@ -70,6 +124,8 @@ void job_begin(struct job *job, int64_t revision)
 bool job_send(struct job *job)
 {
     reply_send(job->server, job->frames->identity, job->frames->fd);
+    if (job->numbered)
+        job_keep(job);
     return true;
 }
 

@@ -65,11 +65,28 @@ static int64_t server_patience(const struct server *server)
 {
     const struct deadline *peer = deadline_first(&server->timers_peer),
                           *parked = deadline_first(&server->timers_parked);
-    if (!peer && !parked)
+    const int64_t times[] = {peer ? peer->at : -1, parked ? parked->at : -1, answers_due(server->store)};
+    int64_t first = -1;
+    for (size_t i = 0; i < LENGTH_OF(times); i++)
+        if (times[i] >= 0 && (first < 0 || times[i] < first))
+            first = times[i];
+    if (first < 0)
         return -1;
-    int64_t at = !peer || (parked && parked->at < peer->at) ? parked->at : peer->at;
-    int64_t left = at - time_now_ms();
+    int64_t left = first - time_now_ms();
     return left > 0 ? left : 0;
+}
+
+/* What is due. Without timers the clock is not even read. */
+static void server_timers(struct server *server)
+{
+    int64_t answers = answers_due(server->store);
+    if (!deadline_first(&server->timers_parked) && !deadline_first(&server->timers_peer) && answers < 0)
+        return;
+    int64_t now = time_now_ms();
+    parked_timer(server, now);
+    peers_timer(server, now);
+    if (answers >= 0 && now >= answers)
+        answers_expire(server->store, now);
 }
 
 /* Executes up to a batch of requests; their answers stand in `out`. A message in another form than the
@@ -96,12 +113,10 @@ bool server_run(struct server *server, int stop_fd, struct err *err)
         do {
             peers_look(server);
             count = server_batch(server);
-            if (deadline_first(&server->timers_parked) || deadline_first(&server->timers_peer)) {
-                int64_t now = time_now_ms();
-                parked_timer(server, now);
-                peers_timer(server, now);
-            }
+            server_timers(server);
             answers_flush(server);
+            if (server->value.capacity > BATCH_BYTES)
+                buf_release(&server->value);
         } while (count == BATCH_COUNT);
     }
     if (failure.code != ERR_NONE && err)
@@ -171,8 +186,6 @@ void reply_send(struct server *server, struct str identity, int fd)
     buf_add_char(&server->header, '}');
     struct str value = server->has_value ? buf_str(&server->value) : (struct str){0};
     answer_queue(server, identity, fd, buf_str(&server->header), value);
-    if (server->value.capacity > 1 << 20)
-        buf_release(&server->value);
 }
 
 void reply_error(struct server *server, struct str identity, int fd, int64_t id, const struct err *err)

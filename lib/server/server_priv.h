@@ -125,6 +125,7 @@ struct job {
     struct str ns;
     struct space *space;     /* to read from; to write or to watch only after job_enter */
     struct session *session; /* that the request names; NULL: none or not there */
+    bool numbered;           /* its answer is kept, so that a copy of it is not done again */
 };
 
 struct peer *peer_find(struct server *server, struct str identity);

@@ -49,6 +49,7 @@ void store_free(struct store *store)
         space_free(space);
     table_release(&store->spaces);
     space_free(store->nowhere);
+    answers_release(&store->answers);
     free(store->txn.items);
     free(store);
 }

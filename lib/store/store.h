@@ -221,4 +221,31 @@ int64_t session_go_live(struct session *session, struct space *space);
 /* Its own write: the first check of its next watch looks at the state from there on. */
 void session_wrote(struct session *session, struct space *space, int64_t revision);
 
+/* ---- Kept answers: a numbered request that is sent again is done once ---- */
+
+#define ANSWER_KEPT_MS 60000 /* after the client's last request */
+
+/* A reply without its beginning, `{"id":N`; value.data is NULL without a value frame. */
+struct answer {
+    struct str header, value;
+};
+enum answer_state {
+    ANSWER_NEW,  /* it was not done */
+    ANSWER_KEPT, /* it was done: *answer, borrowed until the next call */
+    ANSWER_GONE, /* it was done perhaps: its answer is not kept any more */
+    ANSWER_FULL, /* too many clients: it cannot be done safely */
+};
+/* What is known of a request; counts as a request of its client. client: 32 characters. now_ms: monotonic. */
+enum answer_state answer_find(struct store *store, struct str client, int64_t seq, int64_t now_ms,
+                              struct answer *answer);
+/* A request that was found to be new waits: requests with higher numbers may be answered before it. */
+void answer_expect(struct store *store, struct str client, int64_t seq);
+/* The answer to a request that was found to be new; copied. */
+void answer_keep(struct store *store, struct str client, int64_t seq, const struct answer *answer);
+/* The client waits for nothing below this number. */
+void answers_done(struct store *store, struct str client, int64_t done);
+/* When answers_expire has something to do; -1: never. */
+int64_t answers_due(const struct store *store);
+void answers_expire(struct store *store, int64_t now_ms);
+
 #endif

@@ -87,8 +87,32 @@ struct txn {
     size_t count, capacity;
 };
 
+/* What a numbered request was answered; not yet: it waits. */
+struct kept {
+    int64_t seq;
+    size_t header_len, value_len;
+    bool answered, has_value;
+    char bytes[]; /* header and value */
+};
+/* A client that numbers its requests. */
+struct writer {
+    struct writer *previous, *next; /* in order of their last requests */
+    int64_t used_ms, highest;       /* its last request; the highest number that was answered or waits */
+    struct kept **kept;             /* in order of their numbers */
+    size_t count, capacity;
+    char name[32];
+};
+struct answers {
+    struct table writers; /* by name */
+    struct writer *first, *last;
+    struct writer *fullest; /* writers before this one have no answers left */
+    size_t bytes;
+};
+void answers_release(struct answers *answers);
+
 struct store {
     struct store_limits limits;
+    struct answers answers;
     struct txn txn;
     struct table spaces, sessions;
     struct space *nowhere; /* empty; stands for spaces that are not there */

@@ -237,6 +237,11 @@ static bool request_check(const struct request *request, struct err *err)
         return false;
     if (request_has(request, client) != request_has(request, seq))
         return err_set(err, ERR_INVALID, "the fields 'client' and 'seq' go together");
+    if (request_has(request, done) && !request_has(request, seq))
+        return err_set(err, ERR_INVALID, "field 'done' needs the fields 'client' and 'seq'");
+    if (request_has(request, seq) && op_info(request->operation)->kind != OP_KIND_WRITE)
+        return err_set(err, ERR_INVALID, "operation '%s' writes nothing and does not take the field 'seq'",
+                       op_info(request->operation)->name);
     if (request_has(request, path) && !request_has(request, key))
         return err_set(err, ERR_INVALID, "field 'path' needs the field 'key'");
     return op_check(request, err);

@@ -176,7 +176,7 @@ class Case(unittest.TestCase):
         self.clients.append(client)
         return client
 
-    def refused(self, code, part, client, op, value=..., **fields):
+    def refused(self, code, part, client, op, value=..., /, **fields):
         with self.assertRaises(Refused) as caught:
             client.call(op, value, **fields)
         self.assertEqual(caught.exception.code, code, caught.exception)

@@ -162,6 +162,11 @@ static void resending(void **state)
     refused("{\"v\":1,\"id\":1,\"op\":\"clear\",\"client\":\"01\",\"seq\":1}", ERR_INVALID, "32 hexadecimal");
     refused("{\"v\":1,\"id\":1,\"op\":\"clear\",\"client\":\"0123456789abcdef0123456789abcdef\",\"seq\":0}",
             ERR_INVALID, "less than 1");
+    accepted("{\"v\":1,\"id\":1,\"op\":\"clear\",\"client\":\"0123456789abcdef0123456789abcdef\",\"seq\":2,"
+             "\"done\":1}");
+    refused("{\"v\":1,\"id\":1,\"op\":\"clear\",\"done\":1}", ERR_INVALID, "'done' needs");
+    refused("{\"v\":1,\"id\":1,\"op\":\"len\",\"client\":\"0123456789abcdef0123456789abcdef\",\"seq\":1}",
+            ERR_INVALID, "'len' writes nothing");
 }
 
 static void needs(void **state)
