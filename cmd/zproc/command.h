@@ -10,7 +10,7 @@
 struct option {
     char letter;          /* 0: none */
     const char *name;     /* without "--" */
-    const char *argument; /* what it is called in the help; NULL: a flag */
+    const char *argument; /* what it is called in the help; two words: it takes two; NULL: a flag */
     const char *help;
 };
 
@@ -51,7 +51,8 @@ const char *command_nearest(const char *name);
 
 struct given {
     const struct option *row;
-    const char *value; /* of a flag: NULL */
+    const char *value;  /* of a flag: NULL */
+    const char *second; /* of an option that takes two */
 };
 struct args {
     struct given *given; /* in order */
@@ -123,6 +124,14 @@ bool pair_operand(const struct args *args, const char *operand, struct str *key,
     {                                                                                                        \
         'J', "strict", NULL, "VALUE must be JSON"                                                            \
     }
+/* --arg and --argjson, which give an expression named values so that no text is pasted into it. */
+#define ARG_OPTIONS                                                                                          \
+    {0, "arg", "NAME STRING", "a string that the expression knows as NAME (may be repeated)"},               \
+    {                                                                                                        \
+        0, "argjson", "NAME JSON", "the same with a JSON value"                                              \
+    }
+/* They as one JSON object; json stays empty when none were given. */
+bool args_operands(const struct args *args, struct buf *json, struct err *err);
 #define VALUE_NOTES                                                                                          \
     "VALUE is JSON if it is JSON, else a string. Without -s, - reads standard input and @FILE a file\n"      \
     "(a string from there loses one final newline).\n"

@@ -3,6 +3,7 @@
 
 static const struct option options[] = {
     {'t', "test", NULL, "print nothing; status 0 when it is true, 1 when it is false"},
+    ARG_OPTIONS,
     {0},
 };
 
@@ -20,10 +21,14 @@ static int run_eval(struct context *context, struct err *err)
 {
     struct request request = {.operation = OP_eval};
     struct reply reply;
+    AUTO_BUF struct buf named = {0};
     request_set_str(&request, FIELD_expr, str_of(context->args.operands[0]));
+    if (!args_operands(&context->args, &named, err))
+        return FAILED;
+    struct str value = named.len ? buf_str(&named) : (struct str){0};
     if (!args_has(&context->args, "test"))
-        return context_print(context, &request, (struct str){0}, err);
-    if (!context_ask(context, &request, (struct str){0}, &reply, err))
+        return context_print(context, &request, value, err);
+    if (!context_ask(context, &request, value, &reply, err))
         return FAILED;
     int status = test_status(reply.value, err);
     reply_release(&reply);
@@ -39,7 +44,7 @@ const struct command cmd_eval = {
     .summary = "Print the value of an expression (CEL) over the keys of the namespace",
     .notes = "Keys are names; state is the whole namespace, for other keys: state[\"my-key\"].\n",
     .options = options,
-    .examples =
-        "  zproc eval 'size(jobs) + done'\n  if zproc eval --test 'cookies > 5'; then echo enough; fi\n",
+    .examples = "  zproc eval 'size(jobs) + done'\n  zproc eval --arg who \"$USER\" 'owners[who]'\n  if "
+                "zproc eval --test 'cookies > 5'; then echo enough; fi\n",
     .run = run_eval,
 };

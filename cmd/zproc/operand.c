@@ -73,3 +73,23 @@ bool pair_operand(const struct args *args, const char *operand, struct str *key,
     *key = (struct str){operand, (size_t)(equals - operand)};
     return value_operand(args, equals + 1, json, err);
 }
+
+bool args_operands(const struct args *args, struct buf *json, struct err *err)
+{
+    for (size_t i = 0; i < args->given_count; i++) {
+        const struct given *given = &args->given[i];
+        bool is_json = strcmp(given->row->name, "argjson") == 0;
+        if (!is_json && strcmp(given->row->name, "arg") != 0)
+            continue;
+        struct str name = str_of(given->value), text = str_of(given->second);
+        buf_add_char(json, json->len ? ',' : '{');
+        if (!string_add(json, name, err))
+            return false;
+        buf_add_char(json, ':');
+        if (!(is_json ? text_add(text, true, false, json, err) : string_add(json, text, err)))
+            return err_wrap(err, "option '--%s %s'", given->row->name, given->value);
+    }
+    if (json->len)
+        buf_add_char(json, '}');
+    return true;
+}

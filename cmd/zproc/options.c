@@ -34,7 +34,7 @@ void args_release(struct args *args)
 static void args_add(struct args *args, const struct option *row, const char *value)
 {
     args->given = mem_resize(args->given, args->given_count + 1, sizeof *args->given);
-    args->given[args->given_count++] = (struct given){row, value};
+    args->given[args->given_count++] = (struct given){row, value, NULL};
 }
 
 /* ---- Finding rows ---- */
@@ -78,13 +78,25 @@ static bool unknown_name(const struct option *own, struct str name, struct err *
 
 /* ---- Parsing ---- */
 
+/* The second value of an option that takes two. */
+static bool take_second(struct args *args, struct args_source *source, const struct option *row,
+                        struct err *err)
+{
+    if (!row->argument || !strchr(row->argument, ' '))
+        return true;
+    if (source->next == source->argc)
+        return err_set(err, ERR_INVALID, "option '--%s' needs two values: %s", row->name, row->argument);
+    args->given[args->given_count - 1].second = source->argv[source->next++];
+    return true;
+}
+
 static bool take_value(struct args *args, struct args_source *source, const struct option *row,
                        struct err *err)
 {
     if (source->next == source->argc)
         return err_set(err, ERR_INVALID, "option '--%s' needs a value: %s", row->name, row->argument);
     args_add(args, row, source->argv[source->next++]);
-    return true;
+    return take_second(args, source, row, err);
 }
 
 static bool parse_long(struct args *args, struct args_source *source, const char *text, struct err *err)
@@ -101,7 +113,7 @@ static bool parse_long(struct args *args, struct args_source *source, const char
     if (!row->argument && value)
         return err_set(err, ERR_INVALID, "option '--%s' takes no value", row->name);
     args_add(args, row, value);
-    return true;
+    return take_second(args, source, row, err);
 }
 
 static bool parse_letters(struct args *args, struct args_source *source, const char *letters, struct err *err)
@@ -115,7 +127,7 @@ static bool parse_letters(struct args *args, struct args_source *source, const c
             return take_value(args, source, row, err);
         args_add(args, row, row->argument ? letters + 1 : NULL);
         if (row->argument)
-            return true;
+            return take_second(args, source, row, err);
     }
     return true;
 }

@@ -42,6 +42,7 @@ static const struct option options[] = {
     {'p', "print", "WHAT",
      "value (of the key that changed; default for one key), event (default else) or snapshot"},
     VALUE_OPTIONS,
+    ARG_OPTIONS,
     {0},
 };
 
@@ -138,7 +139,7 @@ static bool condition_set(struct watch *watch, const struct args *args, const st
     struct str key = str_of(argument);
     if (condition->has_expr) {
         request_set_str(&watch->request, FIELD_expr, str_of(argument));
-        return true;
+        return args_operands(args, &watch->value, err);
     }
     if (condition->pattern)
         return pattern_set(watch, key, err);
@@ -190,6 +191,8 @@ static bool watch_build(struct watch *watch, const struct args *args, struct err
         return err_set(err, ERR_UNSUPPORTED, "a command for every event (-- CMD) is not supported yet");
     if (!condition_find(args, &condition, err))
         return false;
+    if ((args_has(args, "arg") || args_has(args, "argjson")) && !(condition && condition->has_expr))
+        return err_set(err, ERR_INVALID, "options '--arg' and '--argjson' go with '--when'");
     request_set_str(&watch->request, FIELD_condition, str_of(condition ? condition->name : "change"));
     return condition_set(watch, args, condition, err) && want_set(watch, args, err) &&
            start_set(watch, args, err);

@@ -73,6 +73,8 @@ struct lexer {
     struct err *err;
 };
 
+/* Moves behind blanks and comments. */
+void lex_skip_blanks(struct lexer *lex);
 /* Moves to the next token; false with the error and its place set. */
 bool lex_next(struct lexer *lex);
 /* Sets the error and its place; returns false. */
@@ -170,6 +172,8 @@ void node_own(struct expr *expr, struct node *node);
 
 /* expr_parse, with the place of a syntax error as a byte offset and not in the message. */
 struct expr *expr_parse_at(struct str text, size_t *at, struct err *err);
+/* A plain identifier that is neither reserved nor a literal. */
+bool name_usable(struct str name);
 /* Fills keys and the uses_ flags from the tree. */
 void expr_list_keys(struct expr *expr);
 /* NULL when there is none. */

@@ -240,22 +240,35 @@ bool eval_node(struct eval *ev, const struct node *node, struct cell *out)
     return err_set(ev->err, ERR_INTERNAL, "a step of a path stands on its own");
 }
 
+static struct value *eval_run(const struct expr *expr, const struct node *node, struct eval *ev,
+                              struct err *err)
+{
+    struct err cause = {0};
+    ev->err = ev->top = err ? &cause : NULL;
+    if (expr->slots)
+        ev->slots = mem_array(expr->slots, sizeof *ev->slots);
+    AUTO_CELL struct cell cell = {0};
+    struct value *value = eval_node(ev, node, &cell) ? cell_to_value(ev, &cell) : NULL;
+    if (!value && err)
+        *err = cause;
+    value_unref(ev->whole[EXPR_STATE]);
+    value_unref(ev->whole[EXPR_OLD]);
+    free(ev->slots);
+    return value;
+}
+
 struct value *eval_expr(const struct expr *expr, const struct expr_scope *scope, bool env_is_lenient,
                         struct err *err)
 {
-    struct err cause = {0};
-    struct eval ev = {.scope = scope, .env_is_lenient = env_is_lenient, .err = err ? &cause : NULL};
-    ev.top = ev.err;
-    if (expr->slots)
-        ev.slots = mem_array(expr->slots, sizeof *ev.slots);
-    AUTO_CELL struct cell cell = {0};
-    struct value *value = eval_node(&ev, expr->root, &cell) ? cell_to_value(&ev, &cell) : NULL;
-    if (!value && err)
-        *err = cause;
-    value_unref(ev.whole[EXPR_STATE]);
-    value_unref(ev.whole[EXPR_OLD]);
-    free(ev.slots);
-    return value;
+    struct eval ev = {.scope = scope, .env_is_lenient = env_is_lenient};
+    return eval_run(expr, expr->root, &ev, err);
+}
+
+struct value *eval_part(const struct expr *expr, const struct node *node, const struct expr_scope *scope,
+                        struct err *err)
+{
+    struct eval ev = {.scope = scope};
+    return eval_run(expr, node, &ev, err);
 }
 
 struct value *expr_eval(const struct expr *expr, const struct expr_scope *scope, struct err *err)

@@ -100,6 +100,10 @@ bool eval_condition(struct eval *ev, const struct node *node, const char *where,
 struct value *eval_expr(const struct expr *expr, const struct expr_scope *scope, bool env_is_lenient,
                         struct err *err);
 
+/* Evaluates a node of the expression on its own. */
+struct value *eval_part(const struct expr *expr, const struct node *node, const struct expr_scope *scope,
+                        struct err *err);
+
 /* && and ||: an error only counts when nothing decides. */
 struct pending {
     struct err *err;

@@ -58,6 +58,25 @@ struct value *expr_eval(const struct expr *expr, const struct expr_scope *scope,
 /* True when it evaluates to true. Errors and other values are false (conditions of watches). */
 bool expr_holds(const struct expr *expr, const struct expr_scope *scope);
 
+/* The names of args are identifiers that are not taken; args is a map. ERR_INVALID. */
+bool expr_args_valid(const struct value *args, struct err *err);
+
+/* ---- Assignments: TARGET = EXPR; TARGET = EXPR … A target is a key or state["KEY"], and .FIELD or [INDEX]
+ * behind it ---- */
+
+#define ASSIGNMENTS_MAX 256
+struct assignments;
+/* NULL with ERR_INVALID (as expr_parse) or ERR_TOO_LARGE. */
+struct assignments *assignments_parse(struct str text, struct err *err);
+void assignments_free(struct assignments *all); /* NULL is fine */
+size_t assignments_count(const struct assignments *all);
+/* Where it puts its value: a list of the key and, below it, fields (strings) and indexes (ints or strings).
+ * The value itself. Errors as expr_eval. */
+struct value *assignment_place(const struct assignments *all, size_t index, const struct expr_scope *scope,
+                               struct err *err);
+struct value *assignment_value(const struct assignments *all, size_t index, const struct expr_scope *scope,
+                               struct err *err);
+
 /* ---- Regular expressions (RE2's syntax on PCRE2, match limit 100,000), for readiness by log line too ----
  */
 struct regex;

@@ -47,7 +47,7 @@ static int peek(const struct lexer *lex, size_t offset)
     return lex->pos + offset < lex->text.len ? (unsigned char)lex->text.data[lex->pos + offset] : -1;
 }
 
-static void skip_blanks(struct lexer *lex)
+void lex_skip_blanks(struct lexer *lex)
 {
     for (;;) {
         int c = peek(lex, 0);
@@ -219,7 +219,7 @@ static bool lex_sign(struct lexer *lex)
 
 bool lex_next(struct lexer *lex)
 {
-    skip_blanks(lex);
+    lex_skip_blanks(lex);
     lex->token = (struct token){.at = lex->pos};
     int c = peek(lex, 0);
     if (c < 0)

@@ -45,6 +45,14 @@ static bool is_own_name(struct str name)
     return is_one_of(name, words, LENGTH_OF(words));
 }
 
+bool name_usable(struct str name)
+{
+    struct err ignored;
+    struct lexer lex = {.text = name, .err = &ignored};
+    return name.len > 0 && lex_next(&lex) && lex.token.type == TOKEN_NAME && lex.token.text.len == name.len &&
+           !is_literal_word(name) && !is_reserved(name) && !is_own_name(name);
+}
+
 static struct node *parse_call(struct parser *p, struct str name, bool method)
 {
     struct node *call = node_new(p->expr, NODE_CALL);

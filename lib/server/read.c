@@ -117,13 +117,21 @@ bool handle_len(struct job *job, struct err *err)
     return job_answer(job, revision, value);
 }
 
+bool job_args_valid(const struct job *job, struct err *err)
+{
+    return !job->value || expr_args_valid(job->value, err);
+}
+
 bool handle_eval(struct job *job, struct err *err)
 {
+    if (!job_args_valid(job, err))
+        return false;
     struct expr *expr = expr_parse(request_str(&job->request, expr), err);
     if (!expr)
         return false;
     struct space_view view = {job->space, NOW, -1};
     struct expr_scope scope = space_scope(&view, NULL);
+    scope.args = job->value;
     AUTO_VALUE struct value *value = expr_eval(expr, &scope, err);
     expr_free(expr);
     return value && job_answer(job, store_revision(job->server->store), value);

@@ -162,6 +162,13 @@ void random_hex(char out[33]);
 /* Makes the namespace when it is not there, and the session's cursor in it. */
 bool job_enter(struct job *job, struct err *err);
 
+/* The value frame holds named values for expressions, or there is none. */
+bool job_args_valid(const struct job *job, struct err *err);
+/* What a write does within its transaction; *answer may be set to a reference of the value to answer. */
+typedef bool change(struct job *job, struct txn *txn, struct value **answer, struct err *err);
+/* The whole of a write: checks, transaction, revision, answer. */
+bool job_write(struct job *job, change *apply, struct err *err);
+
 /* ---- Parking ---- */
 
 /* NULL with ERR_BUSY past the limits; NULL with ERR_NONE when the connection has ended meanwhile: there is

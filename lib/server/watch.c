@@ -20,7 +20,7 @@ static bool operand_read(const struct job *job, struct condition *condition, con
     enum condition_operand operand = condition_operand(condition->kind);
     bool keys = operand == OPERAND_KEYS, expr = operand == OPERAND_EXPR, value = operand == OPERAND_VALUE;
     if ((request_has(request, keys) && !keys) || request_has(request, expr) != expr ||
-        request_has(request, key) != (!keys && !expr) || (job->value != NULL) != value)
+        request_has(request, key) != (!keys && !expr) || (!expr && (job->value != NULL) != value))
         return err_set(err, ERR_INVALID, "condition '%s' needs %s", name,
                        keys    ? "'keys'"
                        : expr  ? "'expr'"
@@ -32,8 +32,11 @@ static bool operand_read(const struct job *job, struct condition *condition, con
         return value_len(condition->keys) <= WATCH_KEYS_MAX ||
                err_set(err, ERR_TOO_LARGE, "a watch names at most %d keys", WATCH_KEYS_MAX);
     }
-    if (expr)
-        return (condition->expr = expr_parse(request_str(request, expr), err)) != NULL;
+    if (expr) {
+        condition->value = value_ref(job->value);
+        return job_args_valid(job, err) &&
+               (condition->expr = expr_parse(request_str(request, expr), err)) != NULL;
+    }
     struct str key = request_str(request, key);
     condition->key = mem_copy(key.data, key.len);
     condition->key_len = key.len;

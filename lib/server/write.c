@@ -1,10 +1,7 @@
 /* Writes: each is one transaction that becomes one revision, or fails and leaves everything as it was. */
 #include "server_priv.h"
 
-/* What a write does within its transaction; *answer may be set to a reference of the value to answer. */
-typedef bool change(struct job *job, struct txn *txn, struct value **answer, struct err *err);
-
-static bool job_write(struct job *job, change *apply, struct err *err)
+bool job_write(struct job *job, change *apply, struct err *err)
 {
     if (!claim_check(job, err) || !job_enter(job, err))
         return false;

@@ -121,6 +121,7 @@ static bool condition_true(const struct condition *condition, const struct space
     if (condition->kind == WATCH_WHEN) {
         struct space_view view = {space, at, before};
         struct expr_scope scope = space_scope(&view, changed);
+        scope.args = condition->value;
         return expr_holds(condition->expr, &scope);
     }
     const struct value *value = space_get(space, condition_operand_key(condition), at);

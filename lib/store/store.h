@@ -73,6 +73,8 @@ void txn_abort(struct txn *txn);
 const struct value *txn_get(const struct txn *txn, struct str key);
 /* The whole namespace as the transaction left it. */
 struct value *txn_map(const struct txn *txn);
+/* An expression's view: `state` as the transaction left it, `old` as it was before. */
+struct expr_scope txn_scope(struct txn *txn, const struct value *args);
 /* Takes value. ERR_INVALID or ERR_TOO_LARGE for a key that is none; value is then freed. */
 bool txn_set(struct txn *txn, struct str key, struct value *value, struct err *err);
 void txn_delete(struct txn *txn, struct str key); /* of a key that is there */
@@ -113,6 +115,10 @@ struct value *write_remove(struct txn *txn, struct str key, struct str path, con
 bool write_cas(struct txn *txn, struct str key, struct str path, const struct value *old, int64_t at,
                const struct value *value, struct err *err);
 
+/* Evaluates and sets one after the other, each seeing what those before it left; args may be NULL. Answers
+ * the value assigned, or of several assignments a map of KEY or KEY#/POINTER to value. */
+struct value *write_assign(struct txn *txn, const struct assignments *all, const struct value *args,
+                           struct err *err);
 /* RFC 6902 with the namespace as the document; a test that fails is ERR_CONFLICT. RFC 7396. */
 bool write_patch(struct txn *txn, const struct value *patch, struct err *err);
 bool write_merge(struct txn *txn, const struct value *patch, struct err *err);
@@ -161,7 +167,7 @@ struct condition {
     struct value *keys; /* OPERAND_KEYS: list of strings, empty: any; the others: NULL */
     char *key;          /* OPERAND_PATTERN, OPERAND_KEY and OPERAND_VALUE */
     size_t key_len;
-    struct value *value; /* OPERAND_VALUE */
+    struct value *value; /* OPERAND_VALUE; OPERAND_EXPR: named values for it, may be NULL */
     struct expr *expr;   /* OPERAND_EXPR */
 };
 /* A glob: at most 255 bytes, sets closed. ERR_TOO_LARGE, ERR_INVALID. */

@@ -54,6 +54,31 @@ struct value *txn_map(const struct txn *txn)
     return map;
 }
 
+static const struct value *scope_key(void *ctx, enum expr_root root, struct str key)
+{
+    const struct txn *txn = ctx;
+    return root == EXPR_OLD ? space_get(txn->space, key, NOW) : txn_get(txn, key);
+}
+
+static struct value *scope_whole(void *ctx, enum expr_root root)
+{
+    const struct txn *txn = ctx;
+    return root == EXPR_OLD ? space_map(txn->space, NOW) : txn_map(txn);
+}
+
+/* What is deleted counts too: it is only a measure of cost. */
+static size_t scope_size(void *ctx, enum expr_root root)
+{
+    const struct txn *txn = ctx;
+    return txn->space->live + (root == EXPR_OLD ? 0 : txn->count);
+}
+
+struct expr_scope txn_scope(struct txn *txn, const struct value *args)
+{
+    return (struct expr_scope){
+        .ctx = txn, .key = scope_key, .whole = scope_whole, .size = scope_size, .args = args};
+}
+
 static struct pending *txn_pending(struct txn *txn, struct entry *entry)
 {
     if (!entry->pending) {

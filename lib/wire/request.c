@@ -208,6 +208,8 @@ static bool op_check(const struct request *request, struct err *err)
                (request_has(request, keys) || need(request, FIELD_key, err));
     case OP_eval:
         return need(request, FIELD_expr, err);
+    case OP_atomic:
+        return need(request, FIELD_assign, err);
     case OP_watch:
         return watch_check(request, err);
     case OP_ack:

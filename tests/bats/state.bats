@@ -194,6 +194,36 @@ teardown() {
   expect_error 1 "*object*" zproc patch --merge '[]'
 }
 
+@test "atomic assigns all or nothing" {
+  zproc replace '{"count": 1, "numbers": [], "jobs": [{"id": 7}]}'
+  expect 0 2 zproc atomic 'count = count + 1'
+  expect 0 '{"count":3,"numbers":[3]}' zproc atomic 'count = count + 1; numbers = numbers + [count]'
+  expect 0 done zproc atomic 'jobs[0].state = "done"'
+  expect 0 '{"jobs#/0/id":8,"a/b":1}' zproc atomic 'jobs[0].id = 8; state["a/b"] = 1'
+  expect_error 1 "*assignment 2*no such key 'missing'*" zproc atomic 'count = 0; numbers = missing'
+  expect_error 1 "*overflow*" zproc atomic 'count = 9223372036854775807 + count'
+  expect_error 1 "*'count'*type int*" zproc atomic 'count.a = 1'
+  expect_error 1 "*'jobs'*index 5*" zproc atomic 'jobs[5] = 1'
+  expect_error 1 "*'jobs'*type list*" zproc atomic 'jobs["0"] = 1'
+  expect_error 2 "*column 9*" zproc atomic 'count = '
+  expect_error 2 "*no assignment*" zproc atomic 'count == 1'
+  expect 0 '{"count":3,"numbers":[3],"jobs":[{"id":8,"state":"done"}],"a/b":1}' zproc get
+}
+
+@test "named values go into expressions as they are" {
+  zproc set owners '{}'
+  expect 0 'a" + "b' zproc eval --arg x 'a" + "b' x
+  expect 0 '{"n":[1]}' zproc eval --argjson x '{"n": [1]}' x
+  expect 0 "it's" zproc atomic --arg who "a'b" --arg how "it's" 'owners[who] = how'
+  expect 0 '{"a'"'"'b":"it'"'"'s"}' zproc get owners
+  expect_error 2 "*two values*" zproc eval 'x' --arg x
+  expect_error 2 "*x*JSON*" zproc eval --argjson x '{' x
+  expect_error 2 "*'a-b'*" zproc eval --arg a-b 1 1
+  expect_error 2 "*'state'*" zproc eval --arg state 1 1
+  expect_error 2 "*--when*" zproc watch count --arg a 1
+  expect 0 '{"rev":2,"ns":"default","first":true,"changes":[]}' zproc watch --when 'size(owners) == n' --argjson n 1
+}
+
 @test "cas" {
   expect 0 a zproc cas k a --absent
   expect_error 1 "*" zproc cas k b --absent

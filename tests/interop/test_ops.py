@@ -46,6 +46,7 @@ class Reads(Case):
     def test_eval(self):
         c = self.c
         self.assertEqual(c.value("eval", expr="n + size(m.a)"), 4)
+        self.assertEqual(c.value("eval", {"by": [1]}, expr="n + by[0]"), 3)
         self.refused("invalid", "column", c, "eval", expr="n +")
         self.refused("not_found", "q", c, "eval", expr="q")
         self.refused("type", "", c, "eval", expr="n / 0")
@@ -84,13 +85,14 @@ class Writes(Case):
                 ("remove", {"key": "l"}, 6, [7, 6], {"a": 1, "l": [7, 6]}),
                 ("patch", {}, [{"op": "move", "from": "/l/0", "path": "/m"}], None, {"a": 1, "l": [6], "m": 7}),
                 ("patch", {"merge": True}, {"m": None}, None, {"a": 1, "l": [6]}),
+                ("atomic", {"assign": "a = a + by; l[0] = 6"}, {"by": 0}, {"a": 1, "l#/0": 6}, {"a": 1, "l": [6]}),
                 ("incr", {"key": "a"}, ..., 2, {"a": 2, "l": [6]}),
                 ("incr", {"key": "a"}, 0.5, 2.5, {"a": 2.5, "l": [6]}),
                 ("incr", {"key": "l", "path": "/0"}, -6, 0, {"a": 2.5, "l": [0]}),
                 ("setdefault", {"key": "a"}, 9, 2.5, {"a": 2.5, "l": [0]}),
                 ("setdefault", {"key": "b"}, 9, 9, {"a": 2.5, "l": [0], "b": 9}),
                 ("cas", {"key": "b"}, [9, 10], 10, {"a": 2.5, "l": [0], "b": 10}),
-                ("cas", {"key": "b", "at": 15}, 11, 11, {"a": 2.5, "l": [0], "b": 11}),
+                ("cas", {"key": "b", "at": 16}, 11, 11, {"a": 2.5, "l": [0], "b": 11}),
                 ("cas", {"key": "c", "absent": True}, 1, 1, {"a": 2.5, "l": [0], "b": 11, "c": 1}),
                 ("pop", {"key": "l"}, ..., [0], {"a": 2.5, "b": 11, "c": 1}),
                 ("pop", {"key": "l"}, 7, 7, {"a": 2.5, "b": 11, "c": 1}),
@@ -121,6 +123,11 @@ class Writes(Case):
                 ("type", "'n'", "incr", {"key": "n"}, ...),
                 ("type", "'s'", "incr", {"key": "s"}, 1),
                 ("type", "'s'", "append", {"key": "s"}, 1),
+                ("not_found", "'q'", "atomic", {"assign": "a = q"}, ...),
+                ("invalid", "no assignment", "atomic", {"assign": "q"}, ...),
+                ("invalid", "assign", "atomic", {}, ...),
+                ("invalid", "named values", "atomic", {"assign": "a = 1"}, []),
+                ("invalid", "named values", "eval", {"expr": "1"}, []),
                 ("type", "'l'", "extend", {"key": "l"}, 1),
                 ("not_found", "'l'", "remove", {"key": "l"}, 1),
                 ("invalid", "operation 0", "patch", {}, [1]),
