@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch watch go-live server ping stats run check help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic watch go-live server ping stats run check help'
 _zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -12,7 +12,7 @@ _zproc_options() {
     values) echo '--at -0 --null' ;;
     items) echo '--at -0 --null' ;;
     len) echo '--at' ;;
-    eval) echo '-t --test' ;;
+    eval) echo '-t --test --arg --argjson' ;;
     set) echo '-s --string -J --strict' ;;
     update) echo '-s --string -J --strict' ;;
     replace) echo '-s --string -J --strict' ;;
@@ -23,7 +23,8 @@ _zproc_options() {
     remove) echo '-s --string -J --strict' ;;
     cas) echo '--absent --at -s --string -J --strict' ;;
     patch) echo '--merge -s --string -J --strict' ;;
-    watch) echo '-x --exclude --prefix --glob -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict' ;;
+    atomic) echo '--arg --argjson' ;;
+    watch) echo '-x --exclude --prefix --glob -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict --arg --argjson' ;;
     server) echo '--durability --log-limit --state-limit --insecure --persist' ;;
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
     run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
@@ -40,9 +41,11 @@ _zproc_takes() {
     'values '--at) echo value ;;
     'items '--at) echo value ;;
     'len '--at) echo value ;;
+    'eval '--arg | 'eval '--argjson) echo value ;;
     'pop '-d | 'pop '--default) echo value ;;
     'cas '--at) echo value ;;
-    'watch '--prefix | 'watch '--glob | 'watch '-w | 'watch '--when | 'watch '--equal | 'watch '--not-equal | 'watch '-t | 'watch '--timeout | 'watch '--after | 'watch '-p | 'watch '--print) echo value ;;
+    'atomic '--arg | 'atomic '--argjson) echo value ;;
+    'watch '--prefix | 'watch '--glob | 'watch '-w | 'watch '--when | 'watch '--equal | 'watch '--not-equal | 'watch '-t | 'watch '--timeout | 'watch '--after | 'watch '-p | 'watch '--print | 'watch '--arg | 'watch '--argjson) echo value ;;
     'watch '-x | 'watch '--exclude | 'watch '--none | 'watch '--not-none | 'watch '--available | 'watch '--truthy | 'watch '--falsy) echo key ;;
     'server '--durability | 'server '--log-limit | 'server '--state-limit) echo value ;;
     'server '--persist) echo file ;;

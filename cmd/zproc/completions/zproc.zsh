@@ -31,6 +31,7 @@ _zproc_commands() {
     'remove:Remove the first item that equals VALUE from the list KEY; print the list'
     'cas:Set KEY to NEW if it equals OLD, and print NEW; else status 1'
     'patch:Apply a JSON Patch (RFC 6902) to the namespace\: all of it or nothing'
+    'atomic:Assign values of expressions to keys, all or none; print the value, or an object of several'
     'watch:Wait until a KEY changes (none\: anything), or for one of the conditions below'
     'go-live:Move the session'\''s cursor to now\: what happened until here is not watched any more'
     'server:Run a state server; its address is the line that it prints'
@@ -142,6 +143,8 @@ _zproc() {
     eval)
       _arguments -s -S \
         '(-t --test)'{-t,--test}'[print nothing; status 0 when it is true, 1 when it is false]' \
+        '--arg[a string that the expression knows as NAME (may be repeated)]:NAME STRING: ' \
+        '--argjson[the same with a JSON value]:NAME JSON: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
@@ -342,6 +345,20 @@ _zproc() {
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' \
         '*:VALUE: ' ;;
+    atomic)
+      _arguments -s -S \
+        '--arg[a string that the expression knows as NAME (may be repeated)]:NAME STRING: ' \
+        '--argjson[the same with a JSON value]:NAME JSON: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:'\''TARGET = EXPR; ...'\'': ' ;;
     watch)
       _arguments -s -S \
         '(-x --exclude)'{-x,--exclude}'[anything but this key changes (may be repeated)]:KEY:_zproc_keys' \
@@ -363,6 +380,8 @@ _zproc() {
         '(-p --print)'{-p,--print}'[value (of the key that changed; default for one key), event (default else) or snapshot]:WHAT: ' \
         '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '--arg[a string that the expression knows as NAME (may be repeated)]:NAME STRING: ' \
+        '--argjson[the same with a JSON value]:NAME JSON: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
