@@ -209,6 +209,7 @@ static bool may_resend(enum op op)
     case OP_watch:
     case OP_ack:
     case OP_go_live:
+    case OP_lock: /* the first one ended with its connection */
         return true;
     default:
         return op_info(op)->kind == OP_KIND_READ || op_info(op)->kind == OP_KIND_WRITE;

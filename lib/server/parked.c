@@ -47,6 +47,8 @@ void parked_free(struct parked *parked)
     struct peer *peer = parked->peer;
     if (parked->kind == PARKED_WATCH || parked->kind == PARKED_DELIVERED)
         watch_end(parked);
+    else if (parked->kind == PARKED_LOCK || parked->kind == PARKED_WRITE)
+        lock_unpark(parked);
     else
         service_unpark(parked);
     deadline_remove(&server->timers_parked, &parked->timer);
@@ -73,7 +75,9 @@ void parked_timer(struct server *server, int64_t now)
 {
     static const char *const reasons[] = {[PARKED_WATCH] = "no event in time",
                                           [PARKED_SERVE] = "no call in time",
-                                          [PARKED_CALL] = "no answer in time"};
+                                          [PARKED_CALL] = "no answer in time",
+                                          [PARKED_LOCK] = "the namespace was not free in time",
+                                          [PARKED_WRITE] = "the namespace was locked all the time"};
     for (struct deadline *item; (item = deadline_first(&server->timers_parked)) && item->at <= now;) {
         struct parked *parked = (struct parked *)item; /* the timer is its first member */
         parked_fail(parked, ERR_TIMEOUT, reasons[parked->kind]);

@@ -97,6 +97,7 @@ void peer_gone(struct server *server, struct peer *peer)
     if (holds) {
         claims_end(server, peer);
         services_gone(server, peer);
+        locks_end(server, peer);
     }
     peer_free(server, peer);
 }
@@ -107,7 +108,7 @@ struct stored {
     size_t header, value; /* lengths; value SIZE_MAX: there is none */
 };
 
-static void message_store(struct buf *buf, struct str header, struct str value)
+void message_store(struct buf *buf, struct str header, struct str value)
 {
     struct stored stored = {header.len, value.data ? value.len : SIZE_MAX};
     buf_add(buf, &stored, sizeof stored);
@@ -117,7 +118,7 @@ static void message_store(struct buf *buf, struct str header, struct str value)
 }
 
 /* Reads the message at pos and moves pos behind it. */
-static void message_load(const struct buf *buf, size_t *pos, struct str *header, struct str *value)
+void message_load(const struct buf *buf, size_t *pos, struct str *header, struct str *value)
 {
     struct stored stored;
     memcpy(&stored, buf->data + *pos, sizeof stored);

@@ -36,6 +36,16 @@ bool job_enter(struct job *job, struct err *err)
     return job->space && (!job->session || session_enter(job->session, job->space, err));
 }
 
+static bool job_handle(struct job *job, struct err *err)
+{
+    enum op op = job->request.operation;
+    bool waits = false;
+    if (job->server->locks.count && op_info(op)->kind == OP_KIND_WRITE && op != OP_commit && !job->resumed &&
+        !lock_admit(job, &waits, err))
+        return false;
+    return waits || handlers[op](job, err);
+}
+
 /* ---- Numbered requests are done once ---- */
 
 static bool answer_again(struct job *job, const struct answer *answer)
@@ -83,7 +93,7 @@ static bool job_once(struct job *job, struct err *err)
     if (request_has(&job->request, done) && request_int(&job->request, done) <= seq)
         answers_done(store, client, request_int(&job->request, done));
     job->numbered = true;
-    return handlers[job->request.operation](job, err);
+    return job_handle(job, err);
 }
 
 static bool job_execute(struct job *job, struct err *err)
@@ -98,14 +108,13 @@ static bool job_execute(struct job *job, struct err *err)
     job_look(job);
     if (request_has(&job->request, seq))
         return job_once(job, err);
-    return handlers[job->request.operation](job, err);
+    return job_handle(job, err);
 }
 
-void request_execute(struct server *server, const struct frames *frames)
+static void request_run(struct server *server, const struct frames *frames, bool resumed)
 {
-    struct job job = {.server = server, .frames = frames};
+    struct job job = {.server = server, .frames = frames, .resumed = resumed};
     struct err err = {0};
-    server->requests++;
     if (!job_execute(&job, &err)) {
         int64_t id = request_has(&job.request, id) ? request_int(&job.request, id) : 0;
         reply_error(server, frames->identity, frames->fd, id, &err);
@@ -114,6 +123,17 @@ void request_execute(struct server *server, const struct frames *frames)
     }
     value_unref(job.value);
     request_release(&job.request);
+}
+
+void request_execute(struct server *server, const struct frames *frames)
+{
+    server->requests++;
+    request_run(server, frames, false);
+}
+
+void request_resume(struct server *server, const struct frames *frames)
+{
+    request_run(server, frames, true);
 }
 
 void job_begin(struct job *job, int64_t revision)
@@ -187,6 +207,8 @@ bool handle_stats(struct job *job, struct err *err)
     if (figures.oldest_cursor >= 0)
         figure_add(map, "oldest_cursor", figures.oldest_cursor);
     figure_add(map, "waits", (int64_t)figures.waits);
+    figure_add(map, "parked", (int64_t)server->parked_count);
+    figure_add(map, "locks", (int64_t)server->locks.count);
     figure_add(map, "peers", (int64_t)server->peers.count);
     figure_add(map, "stalled", (int64_t)server->stalled_count);
     figure_add(map, "requests", server->requests);

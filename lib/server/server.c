@@ -44,6 +44,7 @@ void server_free(struct server *server)
     for (struct peer *peer; (peer = table_next(&server->peers, &pos));)
         peer_gone(server, peer);
     transport_close(server->transport);
+    locks_release(server);
     store_free(server->store);
     table_release(&server->peers);
     free(server->fds);
@@ -64,8 +65,10 @@ void server_free(struct server *server)
 static int64_t server_patience(const struct server *server)
 {
     const struct deadline *peer = deadline_first(&server->timers_peer),
-                          *parked = deadline_first(&server->timers_parked);
-    const int64_t times[] = {peer ? peer->at : -1, parked ? parked->at : -1, answers_due(server->store)};
+                          *parked = deadline_first(&server->timers_parked),
+                          *lock = deadline_first(&server->timers_lock);
+    const int64_t times[] = {peer ? peer->at : -1, parked ? parked->at : -1, lock ? lock->at : -1,
+                             answers_due(server->store)};
     int64_t first = -1;
     for (size_t i = 0; i < LENGTH_OF(times); i++)
         if (times[i] >= 0 && (first < 0 || times[i] < first))
@@ -80,9 +83,11 @@ static int64_t server_patience(const struct server *server)
 static void server_timers(struct server *server)
 {
     int64_t answers = answers_due(server->store);
-    if (!deadline_first(&server->timers_parked) && !deadline_first(&server->timers_peer) && answers < 0)
+    if (!deadline_first(&server->timers_parked) && !deadline_first(&server->timers_peer) &&
+        !deadline_first(&server->timers_lock) && answers < 0)
         return;
     int64_t now = time_now_ms();
+    locks_timer(server, now); /* before the deadlines of who waits for them */
     parked_timer(server, now);
     peers_timer(server, now);
     if (answers >= 0 && now >= answers)

@@ -59,7 +59,7 @@ struct peer {
 };
 
 /* A request that waits, or an event that was delivered to a session and is not acknowledged yet. */
-enum parked_kind { PARKED_WATCH, PARKED_DELIVERED, PARKED_SERVE, PARKED_CALL };
+enum parked_kind { PARKED_WATCH, PARKED_DELIVERED, PARKED_SERVE, PARKED_CALL, PARKED_LOCK, PARKED_WRITE };
 enum want { WANT_VALUE, WANT_EVENT, WANT_SNAPSHOT };
 struct parked {
     struct deadline timer; /* its deadline */
@@ -77,6 +77,9 @@ struct parked {
     struct parked *calls_previous, *calls_next;
     struct value *value; /* PARKED_CALL: what is asked */
     int64_t call;        /* PARKED_CALL: its number */
+    struct lock *lock;   /* PARKED_LOCK, PARKED_WRITE: what it waits for */
+    struct parked *lock_previous, *lock_next;
+    struct buf message; /* PARKED_WRITE: the request as it came */
 };
 struct calls {
     struct parked *first, *last;
@@ -102,12 +105,14 @@ struct server {
     struct store *store;
     struct buf address;
     char store_id[33];
-    struct deadlines timers_peer, timers_parked;
+    struct deadlines timers_peer, timers_parked, timers_lock;
     struct table peers; /* by identity */
     struct peer **fds;  /* by descriptor: the first of its peers */
     size_t fd_count;
     struct table services;    /* by name */
     struct table claims;      /* by namespace */
+    struct table locks;       /* by namespace; while somebody holds it or waits */
+    size_t waiting_bytes;     /* of writes that wait for locks */
     struct buf out;           /* answers of this batch */
     struct buf header, value; /* the answer that is being made */
     bool has_value;
@@ -126,6 +131,7 @@ struct job {
     struct space *space;     /* to read from; to write or to watch only after job_enter */
     struct session *session; /* that the request names; NULL: none or not there */
     bool numbered;           /* its answer is kept, so that a copy of it is not done again */
+    bool resumed;            /* it has waited for a lock */
 };
 
 struct peer *peer_find(struct server *server, struct str identity);
@@ -141,6 +147,9 @@ void peers_look(struct server *server);
 void peers_timer(struct server *server, int64_t now);
 /* A request of a stalled peer is kept for later; true when it was. */
 bool peer_hold(struct server *server, const struct frames *frames);
+/* A header and a value at the end of a buffer; and read back at pos, which moves behind them. */
+void message_store(struct buf *buf, struct str header, struct str value);
+void message_load(const struct buf *buf, size_t *pos, struct str *header, struct str *value);
 /* Sends the answers of the batch. */
 void answers_flush(struct server *server);
 
@@ -185,6 +194,8 @@ typedef bool handler(struct job *job, struct err *err);
 #define OP(name, kind, fields, value, help) handler handle_##name;
 #include "ops.def"
 void request_execute(struct server *server, const struct frames *frames);
+/* The same for a write that has waited for a lock. */
+void request_resume(struct server *server, const struct frames *frames);
 
 /* The watch, or the unacknowledged event, has ended without an answer or an acknowledgement. */
 void watch_end(struct parked *parked);
@@ -195,5 +206,17 @@ void service_unpark(struct parked *parked);
 /* The write is to a free namespace, or has the token of its owner. */
 bool claim_check(const struct job *job, struct err *err);
 void claims_end(struct server *server, struct peer *peer);
+
+/* ---- Locks ---- */
+
+/* A write to a namespace that is locked waits (*waits), or is refused. */
+bool lock_admit(struct job *job, bool *waits, struct err *err);
+/* What waits leaves the queue. */
+void lock_unpark(struct parked *parked);
+/* The connection has ended. */
+void locks_end(struct server *server, const struct peer *peer);
+/* Leases that have ended, and queues that go on. */
+void locks_timer(struct server *server, int64_t now);
+void locks_release(struct server *server);
 
 #endif

@@ -218,6 +218,10 @@ static bool op_check(const struct request *request, struct err *err)
     case OP_session_open:
     case OP_session_close:
         return need(request, FIELD_session, err);
+    case OP_renew:
+    case OP_commit:
+    case OP_abort:
+        return need(request, FIELD_token, err);
     case OP_serve:
     case OP_call:
         return need(request, FIELD_service, err);
