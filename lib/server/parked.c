@@ -45,7 +45,7 @@ void parked_free(struct parked *parked)
 {
     struct server *server = parked->server;
     struct peer *peer = parked->peer;
-    if (parked->kind == PARKED_WATCH || parked->kind == PARKED_DELIVERED)
+    if (parked->kind == PARKED_WATCH || parked->kind == PARKED_STREAM || parked->kind == PARKED_DELIVERED)
         watch_end(parked);
     else if (parked->kind == PARKED_LOCK || parked->kind == PARKED_WRITE)
         lock_unpark(parked);
@@ -71,17 +71,23 @@ void parked_fail(struct parked *parked, enum err_code code, const char *message)
     parked_free(parked);
 }
 
-void parked_timer(struct server *server, int64_t now)
+void parked_expire(struct parked *parked)
 {
     static const char *const reasons[] = {[PARKED_WATCH] = "no event in time",
+                                          [PARKED_STREAM] = "no more events in time",
                                           [PARKED_SERVE] = "no call in time",
                                           [PARKED_CALL] = "no answer in time",
                                           [PARKED_LOCK] = "the namespace was not free in time",
                                           [PARKED_WRITE] = "the namespace was locked all the time"};
-    for (struct deadline *item; (item = deadline_first(&server->timers_parked)) && item->at <= now;) {
-        struct parked *parked = (struct parked *)item; /* the timer is its first member */
+    deadline_remove(&parked->server->timers_parked, &parked->timer);
+    if (!parked->wait || wait_finish(parked->wait))
         parked_fail(parked, ERR_TIMEOUT, reasons[parked->kind]);
-    }
+}
+
+void parked_timer(struct server *server, int64_t now)
+{
+    for (struct deadline *item; (item = deadline_first(&server->timers_parked)) && item->at <= now;)
+        parked_expire((struct parked *)item); /* the timer is its first member */
 }
 
 bool handle_cancel(struct job *job, struct err *err)

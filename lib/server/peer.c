@@ -150,6 +150,7 @@ static void peer_stall(struct server *server, struct str identity, int fd, struc
         peer->stalled_since = time_now_ms();
         peer->retry_ms = STALL_FIRST_MS;
         server->stalled_count++;
+        streams_pause(peer, true);
         deadline_set(&server->timers_peer, &peer->timer, peer->stalled_since + peer->retry_ms);
     }
     message_store(&peer->unsent, header, value);
@@ -204,7 +205,7 @@ static bool unsent_send(struct server *server, struct peer *peer, int64_t now)
     buf_consume(&peer->unsent, pos);
     if (pos > 0) { /* it reads: the answers are just more than the socket takes at once */
         peer->stalled_since = now;
-        peer->retry_ms = STALL_FIRST_MS / 2;
+        peer->retry_ms = 0;
     }
     return true;
 }
@@ -218,13 +219,15 @@ static void peer_retry(struct server *server, struct peer *peer, int64_t now)
     if (peer->unsent.len == 0 && peer->held_count == 0) {
         peer->stalled_since = 0;
         server->stalled_count--;
+        streams_pause(peer, false);
         peer_drop_if_unused(server, peer);
     } else if (peer->unsent.len == 0) {
         deadline_set(&server->timers_peer, &peer->timer, now + 1); /* in the next batch */
     } else if (now - peer->stalled_since >= STALL_LIMIT_MS) {
         peer_disconnect(server, peer);
     } else {
-        peer->retry_ms = peer->retry_ms * 2 > STALL_LAST_MS ? STALL_LAST_MS : peer->retry_ms * 2;
+        int64_t next_ms = peer->retry_ms ? peer->retry_ms * 2 : STALL_FIRST_MS;
+        peer->retry_ms = next_ms > STALL_LAST_MS ? STALL_LAST_MS : next_ms;
         deadline_set(&server->timers_peer, &peer->timer, now + peer->retry_ms);
     }
 }

@@ -26,6 +26,7 @@ struct server *server_new(const struct server_options *options, struct err *err)
         return NULL;
     }
     server->store = store_new(&(struct store_limits){options->log_limit, options->state_limit});
+    server_share(server);
     server->started_ms = time_now_ms();
     random_hex(server->store_id);
     return server;
@@ -67,6 +68,8 @@ static int64_t server_patience(const struct server *server)
     const struct deadline *peer = deadline_first(&server->timers_peer),
                           *parked = deadline_first(&server->timers_parked),
                           *lock = deadline_first(&server->timers_lock);
+    if (store_scans(server->store))
+        return 0;
     const int64_t times[] = {peer ? peer->at : -1, parked ? parked->at : -1, lock ? lock->at : -1,
                              answers_due(server->store)};
     int64_t first = -1;
@@ -118,6 +121,7 @@ bool server_run(struct server *server, int stop_fd, struct err *err)
         do {
             peers_look(server);
             count = server_batch(server);
+            server_search(server);
             server_timers(server);
             answers_flush(server);
             if (server->value.capacity > BATCH_BYTES)

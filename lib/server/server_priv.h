@@ -59,7 +59,15 @@ struct peer {
 };
 
 /* A request that waits, or an event that was delivered to a session and is not acknowledged yet. */
-enum parked_kind { PARKED_WATCH, PARKED_DELIVERED, PARKED_SERVE, PARKED_CALL, PARKED_LOCK, PARKED_WRITE };
+enum parked_kind {
+    PARKED_WATCH,
+    PARKED_STREAM,
+    PARKED_DELIVERED,
+    PARKED_SERVE,
+    PARKED_CALL,
+    PARKED_LOCK,
+    PARKED_WRITE
+};
 enum want { WANT_VALUE, WANT_EVENT, WANT_SNAPSHOT };
 struct parked {
     struct deadline timer; /* its deadline */
@@ -68,10 +76,11 @@ struct parked {
     struct peer *peer;
     struct parked *previous, *next;
     int64_t id;              /* of the request */
-    struct space *space;     /* PARKED_WATCH, PARKED_DELIVERED */
+    struct space *space;     /* PARKED_WATCH, PARKED_STREAM, PARKED_DELIVERED */
     struct session *session; /* that it is the holder of; NULL: none */
-    struct wait *wait;       /* PARKED_WATCH */
-    enum want want;          /* PARKED_WATCH */
+    struct wait *wait;       /* PARKED_WATCH, PARKED_STREAM */
+    enum want want;          /* PARKED_WATCH, PARKED_STREAM */
+    bool ended;              /* PARKED_STREAM: by its first event */
     struct service *service; /* PARKED_SERVE */
     struct calls *calls;     /* PARKED_CALL: the list that it stands in */
     struct parked *calls_previous, *calls_next;
@@ -186,6 +195,8 @@ struct parked *parked_new(struct job *job, enum parked_kind kind, struct err *er
 void parked_free(struct parked *parked);
 /* Answers the request with an error and forgets it. */
 void parked_fail(struct parked *parked, enum err_code code, const char *message);
+/* The time of a watch or a stream is up: it ends now, or when it has searched what is there. */
+void parked_expire(struct parked *parked);
 /* Deadlines that have come. */
 void parked_timer(struct server *server, int64_t now);
 
@@ -196,6 +207,22 @@ typedef bool handler(struct job *job, struct err *err);
 void request_execute(struct server *server, const struct frames *frames);
 /* The same for a write that has waited for a lock. */
 void request_resume(struct server *server, const struct frames *frames);
+
+/* What a watch or a stream asks for. Acknowledges what it acknowledges. */
+struct watch_request {
+    struct condition condition;
+    struct watch_start start;
+    enum want want;
+};
+bool watch_read(struct job *job, struct watch_request *watch, struct err *err);
+/* Answers with the event; false when it does not fit into an answer: then that was answered. */
+bool event_send(struct parked *parked, const struct watch_event *event);
+/* Streams of a peer that does not read its answers are held back. */
+void streams_pause(struct peer *peer, bool pause);
+/* From now on no more answers are made at once than a batch may have. */
+void server_share(struct server *server);
+/* Searches the log for those who wait, for a moment. */
+void server_search(struct server *server);
 
 /* The watch, or the unacknowledged event, has ended without an answer or an acknowledgement. */
 void watch_end(struct parked *parked);

@@ -85,11 +85,13 @@ static struct value *first_event(const struct space *space, int64_t revision)
     return event;
 }
 
-static void event_send(struct server *server, struct str identity, int fd, int64_t id, struct space *space,
-                       enum want want, const struct watch_event *event)
+bool event_send(struct parked *parked, const struct watch_event *event)
 {
-    reply_begin(server, id, event->revision);
+    struct server *server = parked->server;
+    const struct peer *peer = parked->peer;
+    struct space *space = parked->space;
     const struct value *value = NULL;
+    reply_begin(server, parked->id, event->revision);
     if (event->key.data) {
         reply_str(server, "key", event->key);
         value = space_get(space, event->key, event->revision);
@@ -99,13 +101,21 @@ static void event_send(struct server *server, struct str identity, int fd, int64
     if (!event->record)
         reply_bool(server, "first", true);
     AUTO_VALUE struct value *made = NULL;
-    if (want == WANT_EVENT)
+    if (parked->want == WANT_EVENT)
         value = made = event->record ? record_event(event->record) : first_event(space, event->revision);
-    else if (want == WANT_SNAPSHOT)
+    else if (parked->want == WANT_SNAPSHOT)
         value = made = space_map(space, event->revision);
     if (value)
         reply_value(server, value);
-    reply_send(server, identity, fd);
+    bool fits = server->value.len <= WIRE_FRAME_MAX;
+    reply_send(server, (struct str){peer->identity, peer->identity_len}, peer->fd);
+    return fits;
+}
+
+static bool fail_lost(int64_t missed, struct err *err)
+{
+    return err_set(err, ERR_LOST, "%lld revisions have fallen off the log before they were seen",
+                   (long long)missed);
 }
 
 /* A watch has its event: it is answered, and stays as an unacknowledged one when it has a session. Without
@@ -114,15 +124,19 @@ static void watch_answer(void *ctx, const struct watch_event *event)
 {
     struct parked *parked = ctx;
     bool waits = parked->kind == PARKED_WATCH;
+    struct err err;
     parked->wait = NULL;
     if (!event && waits) {
         parked_fail(parked, ERR_LOST, "the session was closed");
     } else if (!event) {
         parked_free(parked);
+    } else if (event->nothing) {
+        parked_fail(parked, ERR_TIMEOUT, "no event is there");
+    } else if (event->missed > 0) {
+        fail_lost(event->missed, &err);
+        parked_fail(parked, err.code, err.message);
     } else {
-        const struct peer *peer = parked->peer;
-        event_send(parked->server, (struct str){peer->identity, peer->identity_len}, peer->fd, parked->id,
-                   parked->space, parked->want, event);
+        event_send(parked, event);
         deadline_remove(&parked->server->timers_parked, &parked->timer);
         parked->kind = PARKED_DELIVERED;
         if (!parked->session)
@@ -178,32 +192,35 @@ static bool start_read(struct job *job, struct watch_start *start, struct err *e
     return true;
 }
 
+bool watch_read(struct job *job, struct watch_request *watch, struct err *err)
+{
+    return want_read(job, &watch->want, err) && start_read(job, &watch->start, err) &&
+           condition_read(job, &watch->condition, err);
+}
+
 bool handle_watch(struct job *job, struct err *err)
 {
-    struct condition condition;
-    struct watch_start start;
-    enum want want;
-    if (!want_read(job, &want, err) || !start_read(job, &start, err) || !condition_read(job, &condition, err))
+    struct watch_request watch;
+    if (!watch_read(job, &watch, err))
         return false;
     struct parked *parked = parked_new(job, PARKED_WATCH, err);
     if (!parked) {
-        condition_release(&condition);
+        condition_release(&watch.condition);
         return err->code == ERR_NONE;
     }
     struct watch_event event;
     int64_t missed;
-    parked->want = want;
+    parked->want = watch.want;
     parked->session = job->session;
-    switch (
-        watch_begin(job->space, &condition, &start, watch_answer, parked, &event, &missed, &parked->wait)) {
+    switch (watch_begin(job->space, &watch.condition, &watch.start, watch_answer, parked, &event, &missed,
+                        &parked->wait)) {
     case WATCH_WAITS:
         if (request_has(&job->request, timeout_ms) && request_int(&job->request, timeout_ms) <= 0)
-            parked_fail(parked, ERR_TIMEOUT, "no event is there");
+            parked_expire(parked);
         return true;
     case WATCH_LOST:
         parked_free(parked);
-        return err_set(err, ERR_LOST, "%lld revisions have fallen off the log before they were seen",
-                       (long long)missed);
+        return fail_lost(missed, err);
     default:
         watch_answer(parked, &event);
         return true;

@@ -192,8 +192,33 @@ bool condition_matches(const struct condition *condition, const struct record *r
     return !condition->edge || !condition_holds(condition, record->space, at - 1);
 }
 
+struct touch {
+    const struct condition *condition;
+    const struct space *space;
+    int64_t from, to;
+    bool touched;
+};
+
+/* Whether a version of the key behind `from`, up to `to`, differs from the one before it. */
+static void touch_key(void *ctx, struct str key)
+{
+    struct touch *touch = ctx;
+    const struct entry *entry = touch->touched ? NULL : space_find(touch->space, key);
+    if (!entry)
+        return;
+    const struct version *before = entry_version(entry, touch->from), *end;
+    end = entry->versions + entry->first + entry->count;
+    for (const struct version *version = before ? before + 1 : entry->versions + entry->first;
+         version < end && version->revision <= touch->to && !touch->touched; before = version++)
+        touch->touched = touch->condition->duplicates || !before || !before->value || !version->value ||
+                         !value_identical(before->value, version->value);
+}
+
 bool condition_touched(const struct condition *condition, const struct space *space, int64_t from, int64_t to)
 {
+    struct touch touch = {condition, space, from, to, false};
+    if (condition_keys(condition, touch_key, &touch))
+        return touch.touched;
     for (size_t i = ring_behind(&space->records, from); i < space->records.count; i++) {
         const struct record *record = ring_at(&space->records, i);
         if (record->revision > to)

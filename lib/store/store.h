@@ -178,12 +178,14 @@ void condition_release(struct condition *condition); /* frees what it points to 
 
 struct session;
 
-/* What a watch found. record is NULL at a first check. */
+/* What a watch found, or that there is nothing to find. record is NULL at a first check. */
 struct watch_event {
     int64_t revision;
     const struct record *record;
     struct str key; /* the key that it is about, data NULL when there is no single one; borrowed until the
                        next commit */
+    int64_t missed; /* > 0: no event; so many revisions fell off the log before they were looked at */
+    bool nothing;   /* no event; the log holds none, and the wait was to finish then */
 };
 struct watch_start {
     struct session *session; /* NULL: none */
@@ -191,13 +193,15 @@ struct watch_start {
     bool has_after;
     int64_t after;
 };
+/* NULL: its session was closed. */
 enum watch_result { WATCH_FOUND, WATCH_WAITS, WATCH_LOST };
 typedef void watch_found(void *ctx, const struct watch_event *event);
 struct wait;
 /* Answers from the first check or from the log, or parks. The condition's memory becomes the store's in every
  * case. WATCH_LOST: *missed revisions are gone and the session's cursor stands at the oldest record now.
- * WATCH_WAITS: *wait is made. found is called from within the commit that matches; the wait is then already
- * gone. wait_cancel ends it otherwise. found must not change the store.
+ * WATCH_WAITS: *wait is made. found is called from within the commit that matches, or from store_scan when
+ * there is much log to search; the wait is then already gone. wait_cancel ends it otherwise. found must not
+ * change the store.
  * With a session (which has entered the space): it has one wait or one unacknowledged event a space, so ask
  * session_holder first. ctx is the holder until the acknowledgement or session_idle; when the session is
  * closed before, found is called with a NULL event. */
@@ -205,6 +209,26 @@ enum watch_result watch_begin(struct space *space, struct condition *condition,
                               const struct watch_start *start, watch_found *found, void *ctx,
                               struct watch_event *event, int64_t *missed, struct wait **wait);
 void wait_cancel(struct wait *wait);
+/* Its time is up: true when it has seen everything and can be cancelled; else found is called with `nothing`
+ * when the log has been searched. */
+bool wait_finish(struct wait *wait);
+
+/* A watch that stays: found is called for each event, until credit is used up, and goes on from there when
+ * there is more. A first check that holds is delivered from within, the rest from store_scan and commits;
+ * found may cancel it, except from within stream_begin. With a session it is its holder until it is
+ * cancelled; a loss is told once, with `missed`, and it goes on at the oldest record. */
+struct wait *stream_begin(struct space *space, struct condition *condition, const struct watch_start *start,
+                          int64_t credit, watch_found *found, void *ctx);
+void stream_credit(struct wait *wait, int64_t credit);
+/* Holds it back, whatever its credit. */
+void stream_pause(struct wait *wait, bool pause);
+
+/* Searches on in the log, each wait a slice in turn, while more says so. True when there is something left.
+ */
+bool store_scan(struct store *store, bool (*more)(void *ctx), void *ctx);
+bool store_scans(const struct store *store);
+/* Where room says false, a commit does not call the waits that it wakes; store_scan does later. */
+void store_set_room(struct store *store, bool (*room)(void *ctx), void *ctx);
 
 /* ---- Sessions ---- */
 

@@ -121,6 +121,9 @@ struct store {
     uint64_t births;
     int64_t log_bytes, state_bytes;
     uint64_t wait_serial;
+    struct wait *first_scan, *last_scan; /* waits that have log to search */
+    bool (*room)(void *ctx);             /* NULL: always */
+    void *room_ctx;
     size_t keys, waits, places;
 };
 

@@ -3,6 +3,7 @@
 
 #define KEY_MAX        (64 * 1024)
 #define NAME_MAX_BYTES 255
+#define CREDIT_MAX     65536
 
 /* ---- Building ---- */
 
@@ -123,7 +124,11 @@ static bool int_check(enum field field, int64_t i, struct err *err)
     const char *name = field_info(field)->name;
     if (field == FIELD_v && i != 1)
         return err_set(err, ERR_UNSUPPORTED, "protocol version %lld is not known here, only 1", (long long)i);
-    int64_t least = field == FIELD_seq || field == FIELD_done ? 1 : field == FIELD_id ? INT64_MIN : 0;
+    if (field == FIELD_credit && i > CREDIT_MAX)
+        return err_set(err, ERR_INVALID, "field 'credit' must not be more than %d", CREDIT_MAX);
+    int64_t least = field == FIELD_seq || field == FIELD_done || field == FIELD_credit ? 1
+                    : field == FIELD_id                                                ? INT64_MIN
+                                                                                       : 0;
     if (i < least)
         return err_set(err, ERR_INVALID, "field '%s' must not be less than %lld", name, (long long)least);
     return true;
@@ -212,6 +217,10 @@ static bool op_check(const struct request *request, struct err *err)
         return need(request, FIELD_assign, err);
     case OP_watch:
         return watch_check(request, err);
+    case OP_stream:
+        return watch_check(request, err) && need(request, FIELD_credit, err);
+    case OP_credit:
+        return need(request, FIELD_call, err);
     case OP_ack:
         return need(request, FIELD_session, err) && need(request, FIELD_ack, err);
     case OP_go_live:

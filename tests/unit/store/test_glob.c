@@ -1,8 +1,6 @@
 /* Globs: what fits, what is refused, and that many stars do not take long. */
 #include "store_test.h"
 
-#include "store_priv.h"
-
 int wake_count;
 
 static const struct row {
