@@ -215,8 +215,9 @@ bool handle_watch(struct job *job, struct err *err)
     switch (watch_begin(job->space, &watch.condition, &watch.start, watch_answer, parked, &event, &missed,
                         &parked->wait)) {
     case WATCH_WAITS:
-        if (request_has(&job->request, timeout_ms) && request_int(&job->request, timeout_ms) <= 0)
-            parked_expire(parked);
+        if (request_has(&job->request, timeout_ms) && request_int(&job->request, timeout_ms) <= 0 &&
+            wait_finish(parked->wait))
+            parked_fail(parked, ERR_TIMEOUT, "no event is there");
         return true;
     case WATCH_LOST:
         parked_free(parked);
