@@ -138,6 +138,7 @@ int main(int argc, char **argv)
                                 .ready_fd = STDOUT_FILENO};
     struct err err = {0};
     sigset_t signals;
+    fd_fill_standard();
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);

@@ -121,6 +121,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     struct context context = {.timeout_ms = -1};
     struct args_source source = {.argv = argv, .argc = argc, .next = argc > 0, .stop_at_operand = true};
+    fd_fill_standard();
     args_init(&context.args, argc);
     int status = run(&context, &source, &err);
     if (status == FAILED)

@@ -222,6 +222,9 @@ void duration_print(struct buf *buf, int64_t ms);
 void fd_close(int *fd);
 bool fd_set_nonblocking(int fd, bool on);
 bool fd_set_cloexec(int fd, bool on);
+/* For the start of main: of descriptors 0 to 2, those that are closed are opened so that using them still
+ * fails. Else the next file or socket would get such a number, and take what is printed for its own. */
+void fd_fill_standard(void);
 /* Writes everything, over EINTR and short writes. False with errno set. */
 bool fd_write_all(int fd, const void *data, size_t len);
 /* Reads to the end into buf; ERR_TOO_LARGE past limit bytes. */

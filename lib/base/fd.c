@@ -38,6 +38,14 @@ bool fd_set_cloexec(int fd, bool on)
     return flag_set(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
 }
 
+void fd_fill_standard(void)
+{
+    /* The lowest free number is the one that is given out: the loop's own. */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 bool fd_write_all(int fd, const void *data, size_t len)
 {
     const char *next = data;

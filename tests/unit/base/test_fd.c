@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int folder_setup(void **state)
@@ -67,6 +68,29 @@ static void test_flags(void **state)
     assert_int_equal(fcntl(writer, F_GETFD) & FD_CLOEXEC, 0);
     assert_false(fd_set_cloexec(-1, true));
     assert_false(fd_set_nonblocking(-1, true));
+}
+
+/* In a process of its own: 0 when both are taken and cannot be used. */
+static int fill_closed(void)
+{
+    char byte;
+    close(STDIN_FILENO);
+    close(STDOUT_FILENO);
+    fd_fill_standard();
+    bool reads = read(STDIN_FILENO, &byte, 1) >= 0 || errno != EBADF;
+    bool writes = fd_write_all(STDOUT_FILENO, "x", 1) || errno != EBADF;
+    return reads || writes || open("/dev/null", O_RDONLY | O_CLOEXEC) <= STDERR_FILENO;
+}
+
+static void test_closed_standard_descriptors(void **state)
+{
+    (void)state;
+    int status = -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(fill_closed());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
 }
 
 static void test_write_all_reports_errno(void **state)
@@ -155,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_close),
         cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_closed_standard_descriptors),
         cmocka_unit_test(test_write_all_reports_errno),
         cmocka_unit_test(test_read_file),
         cmocka_unit_test(test_read_empty_file),
