@@ -282,14 +282,16 @@ void launch_kill(struct run *run, struct task *task, struct sup_ref ref);
 struct sink {
     struct run *run;
     int fd;
-    bool own;  /* fd is an open file of our own that does not block */
-    bool gone; /* nobody reads it any more */
+    int ready;   /* tells the loop that more can be written; -1: writing blocks (files of the disk) */
+    bool own;    /* fd is an open file of our own that does not block */
+    bool socket; /* one that we share */
+    bool gone;   /* nobody reads it any more */
     struct buf queue;
     struct watcher *watcher;
 };
 void sink_open(struct sink *sink, struct run *run, int fd);
 void sink_add(struct sink *sink, struct str bytes);
-/* Waits until all is written, or until the time. */
+/* Waits until all is written, until the time (-1: without end), or not much longer when a signal comes. */
 void sink_flush(struct sink *sink, int64_t until_ms);
 void sink_close(struct sink *sink);
 

@@ -796,3 +796,84 @@ workers:
 EOF
   run -0 zproc run
 }
+
+@test "a run and its commands work with closed standard descriptors" {
+  manifest <<'EOT'
+version: 1
+workers:
+  w: {run: 'zproc set a "$(zproc get b -d 5)" && echo hello && touch ended'}
+EOT
+  zproc run <&- >&- 2>err
+  [ -e ended ]
+  grep -q '^1 succeeded' err
+  zproc run <&- >out 2>&-
+  [ "$(cat out)" = "w | hello" ]
+  run -2 zproc run -- sh -c 'zproc set b - <&-'
+  [[ $output == *"standard input: reading failed: Bad file descriptor"* ]]
+  run -125 zproc run -- sh -c 'zproc set a 1; zproc get a >&-'
+  [[ $output == *"cannot write to standard output: Bad file descriptor"* ]]
+}
+
+@test "a full disk under the console is told, and the run goes on" {
+  manifest <<'EOT'
+version: 1
+workers:
+  w: {run: echo hello}
+EOT
+  zproc run >/dev/full 2>err
+  grep -q "cannot print what workers print any more: No space left on device" err
+  [ "$(cat .zproc/logs/latest/w.log)" = hello ]
+}
+
+# A reader of $1 that reads nothing; sets READER.
+reader_start() {
+  python3 -c 'import os, sys, signal; os.open(sys.argv[1], os.O_RDONLY); signal.pause()' "$1" 3>&- &
+  READER=$!
+}
+
+@test "a signal ends a run that waits for a reader of its last output" {
+  manifest <<'EOT'
+version: 1
+workers:
+  w: {run: 'seq 50000; touch ended'}
+EOT
+  mkfifo pipe
+  reader_start pipe
+  zproc run >pipe 2>err 3>&- &
+  RUN_PID=$!
+  poll_until test -e ended
+  kill -TERM "$RUN_PID"
+  poll_until dead "$RUN_PID" || dead=no
+  kill "$READER"
+  [ "${dead:-yes}" = yes ]
+  status=0
+  wait "$RUN_PID" || status=$?
+  RUN_PID=
+  [ "$status" = 0 ] || [ "$status" = 143 ]
+}
+
+@test "a socket without a reader as standard output does not hold up signals" {
+  manifest <<'EOT'
+version: 1
+workers:
+  w: {run: 'seq 70000; touch up; seq 70001 3000000'}
+EOT
+  run -0 python3 - <<'EOT'
+import os, signal, socket, subprocess, time
+ours, theirs = socket.socketpair()
+run = subprocess.Popen(["zproc", "run"], stdout=theirs, stderr=subprocess.DEVNULL)
+theirs.close()
+deadline = time.monotonic() + 20
+while not os.path.exists("up"):
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+run.send_signal(signal.SIGTERM)
+assert run.wait(20) == 143
+ours, theirs = socket.socketpair()
+run = subprocess.Popen(["zproc", "run"], stdout=theirs, stderr=subprocess.DEVNULL)
+theirs.close()
+lines = ours.makefile().read().splitlines()
+assert lines[-1] == "w | 3000000" and len(lines) == 3000000, len(lines)
+assert run.wait(20) == 0
+EOT
+}
