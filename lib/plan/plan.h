@@ -60,7 +60,7 @@ struct plan_need {
     struct plan_place place;
 };
 
-enum plan_failure_kind { FAILURE_STATUS, FAILURE_SIGNAL, FAILURE_TIMEOUT, FAILURE_LOST };
+enum plan_failure_kind { FAILURE_ANY, FAILURE_STATUS, FAILURE_SIGNAL, FAILURE_TIMEOUT, FAILURE_LOST };
 struct plan_failure {
     enum plan_failure_kind kind;
     int low, high; /* statuses, or low: the signal's number */

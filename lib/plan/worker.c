@@ -131,6 +131,8 @@ static bool failure_read(const struct node *node, struct plan_failure *failure)
         return false;
     if (status_read(node, &number))
         *failure = (struct plan_failure){FAILURE_STATUS, number, number};
+    else if (str_is(node->text, "failure"))
+        *failure = (struct plan_failure){FAILURE_ANY, 0, 0};
     else if (str_is(node->text, "timeout"))
         *failure = (struct plan_failure){FAILURE_TIMEOUT, 0, 0};
     else if (str_is(node->text, "lost"))
@@ -161,7 +163,7 @@ void failures_read(struct loader *loader, const struct node *node, void *target)
             diag_add_at(
                 &loader->diag, item,
                 "'%.*s' is not a failure; write a status (0 to 255), a range like 100-110, a signal like "
-                "SIGSEGV, timeout or lost",
+                "SIGSEGV, timeout, lost, or failure for all of them",
                 STR_ARG(item->text));
         else
             diag_add_at(&loader->diag, item, "a failure must be text or a number, not %s",

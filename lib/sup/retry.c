@@ -10,6 +10,8 @@
 static bool failure_matches(const struct task *task, const struct plan_failure *match, enum failure failure)
 {
     switch (match->kind) {
+    case FAILURE_ANY:
+        return true;
     case FAILURE_STATUS:
         return failure == FAILED_STATUS && task->status >= match->low && task->status <= match->high;
     case FAILURE_SIGNAL:

@@ -287,7 +287,7 @@ static void test_retry(void **state)
          "delay: 1s, backoff: 2.5, max_delay: 10s, jitter: 0.5, reset_after: 1m, args: [again], env: {TRY: "
          "2}}\n"
          "  b: {run: x, retry: 4}\n"
-         "  c: {run: x, retry: {for: [1], max: null}}\n"
+         "  c: {run: x, retry: {for: [1, failure], max: null}}\n"
          "  d: {run: x, retry: false}\n"
          "  e: {run: x, retry: {args: []}}\n");
     const struct plan_retry *retry = &plan->workers[0].retry;
@@ -309,6 +309,7 @@ static void test_retry(void **state)
     assert_int_equal(plan->workers[1].retry.max, 4);
     assert_int_equal(plan->workers[1].retry.delay_ms, 5000);
     assert_int_equal(plan->workers[2].retry.max, -1);
+    assert_failure(&plan->workers[2].retry.failures[1], FAILURE_ANY, 0, 0);
     assert_int_equal(plan->workers[3].retry.max, 0);
     assert_true(plan->workers[4].retry.has_args);
     assert_int_equal(plan->workers[4].retry.args.count, 0);

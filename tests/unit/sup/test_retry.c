@@ -61,6 +61,20 @@ static void only_failures_that_match_are_retried(void **state)
     }
 }
 
+static void any_failure_matches_a_timeout_too(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    script_init(&s);
+    struct plan_worker *w = worker(&s, "baker");
+    w->timeout_ms = 1000, w->retry.max = 1;
+    retry_for(&s, "baker", (struct plan_failure){.kind = FAILURE_ANY});
+    begin(&s);
+    pass(&s, 1000);
+    killed(&s, "baker", SIGTERM);
+    state_is(&s, "baker", TASK_RETRYING, "timed out after 1s, retry 1 of 1 in 5s");
+}
+
 static void a_shell_passes_signals_on_as_statuses(void **state)
 {
     (void)state;
@@ -291,6 +305,7 @@ int main(void)
         cmocka_unit_test(retries_wait_longer_and_longer),
         cmocka_unit_test(success_after_a_retry_is_flaky),
         cmocka_unit_test(only_failures_that_match_are_retried),
+        cmocka_unit_test(any_failure_matches_a_timeout_too),
         cmocka_unit_test(a_shell_passes_signals_on_as_statuses),
         cmocka_unit_test(jitter_takes_a_part_of_the_delay),
         cmocka_unit_test(a_long_attempt_makes_the_count_begin_anew),
