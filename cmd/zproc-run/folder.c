@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define KEPT_RUNS 20 /* whose logs are kept */
+#define KEPT_RUNS  20 /* whose logs are kept */
+#define RECORD_MAX 4096
+#define ANSWER_MS  500 /* a server that says nothing for so long is not one to lead others to */
 
 void run_id_make(char id[32])
 {
@@ -69,11 +72,14 @@ static void remove_run(const char *logs, const char *id)
 {
     AUTO_FREE char *path = mem_format("%s/%s", logs, id);
     DIR *dir = opendir(path);
-    for (struct dirent *entry; dir && (entry = readdir(dir));)
+    if (!dir)
+        return;
+    bool runs = flock(dirfd(dir), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    for (struct dirent *entry; !runs && (entry = readdir(dir));)
         unlinkat(dirfd(dir), entry->d_name, 0);
-    if (dir)
-        closedir(dir);
-    rmdir(path);
+    if (!runs)
+        rmdir(path);
+    closedir(dir);
 }
 
 /* Before a new run has its folder: among runs of one second the newest cannot be told by its name. */
@@ -97,6 +103,9 @@ static bool make_logs(struct folder *folder, const char *id, struct err *err)
     make_room(folder->root);
     if (!dir_make(folder->run, 0755, err))
         return false;
+    folder->lock = open(folder->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder->lock >= 0)
+        flock(folder->lock, LOCK_EX | LOCK_NB); /* without locks the newest runs are safe all the same */
     AUTO_FREE char *latest = mem_format("%s/logs/latest", folder->root);
     AUTO_FREE char *aside = mem_format("%s/logs/.latest.%s", folder->root, id);
     if (symlink(id, aside) != 0 || rename(aside, latest) != 0)
@@ -116,13 +125,39 @@ bool folder_open(struct folder *folder, const struct plan *plan, const char *id,
     return !logs || make_logs(folder, id, err);
 }
 
-bool folder_record(struct folder *folder, const char *address, struct err *err)
+/* What is recorded there by this user; NULL: nothing. */
+static char *record_read(const char *path)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    AUTO_BUF struct buf text = {0};
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+        !fd_read_all(fd, RECORD_MAX, &text, NULL) || text.len == 0)
+        return NULL;
+    return mem_copy(text.data, strcspn(text.data, "\n"));
+}
+
+static bool record_write(const char *path, const char *address, struct err *err)
+{
+    AUTO_FREE char *text = mem_format("%s\n", address);
+    return file_replace(path, str_of(text), err);
+}
+
+static bool server_answers(const char *address)
+{
+    struct client *client = address ? client_open_within(address, ANSWER_MS, 0, NULL) : NULL;
+    client_close(client);
+    return client != NULL;
+}
+
+bool folder_record(struct folder *folder, const char *address, bool yields, struct err *err)
 {
     char *path = mem_format("%s/address", folder->root);
-    AUTO_FREE char *text = mem_format("%s\n", address);
-    if (!file_replace(path, str_of(text), err)) {
+    folder->before = record_read(path);
+    bool leave = yields && server_answers(folder->before);
+    if (leave || !record_write(path, address, err)) {
         free(path);
-        return false;
+        return leave;
     }
     folder->address = path;
     folder->recorded = mem_text(address);
@@ -131,12 +166,10 @@ bool folder_record(struct folder *folder, const char *address, struct err *err)
 
 static void remove_record(struct folder *folder)
 {
-    AUTO_BUF struct buf text = {0};
-    if (!file_read(folder->address, 4096, &text, NULL))
+    AUTO_FREE char *now = record_read(folder->address);
+    if (!now || strcmp(now, folder->recorded) != 0)
         return;
-    while (text.len > 0 && text.data[text.len - 1] == '\n')
-        text.len--;
-    if (str_is(buf_str(&text), folder->recorded))
+    if (!server_answers(folder->before) || !record_write(folder->address, folder->before, NULL))
         unlink(folder->address);
 }
 
@@ -154,5 +187,7 @@ void folder_close(struct folder *folder)
     free(folder->run);
     free(folder->address);
     free(folder->recorded);
-    *folder = (struct folder){0};
+    free(folder->before);
+    fd_close(&folder->lock);
+    *folder = (struct folder){.lock = -1};
 }

@@ -96,7 +96,11 @@ int main(int argc, char **argv)
     struct options options;
     struct err err;
     char *programs = NULL, *path = NULL;
-    struct run run = {.options = &options, .control.fd = -1, .server.endpoint.fd = -1, .server.ready = -1};
+    struct run run = {.options = &options,
+                      .control.fd = -1,
+                      .folder.lock = -1,
+                      .server.endpoint.fd = -1,
+                      .server.ready = -1};
     int status = 2;
     fd_fill_standard();
     bool ok = options_parse(&options, argc, argv, &err) && find_programs(&programs, &path, &err);

@@ -222,10 +222,13 @@ static bool open_folder(struct run *run, struct err *err)
 static void record_address(struct run *run)
 {
     struct err err;
-    if (folder_record(&run->folder, run->address, &err))
+    bool single = run->options->command != NULL;
+    if (!folder_record(&run->folder, run->address, single, &err)) {
+        if (!single)
+            run_say(run, 1, "other terminals will not find this run: %s", err.message);
+    } else if (run->folder.recorded) {
         control_leave(run, run->folder.address, run->folder.recorded);
-    else if (!run->options->command)
-        run_say(run, 1, "other terminals will not find this run: %s", err.message);
+    }
 }
 
 static bool settle(struct run *run, struct err *err)

@@ -39,13 +39,17 @@ struct folder {
     char *run;     /* logs/ID below it; NULL for a run without manifest */
     char *address; /* the file that records the server's address, NULL: not written */
     char *recorded;
-    bool made; /* root did not exist before */
+    char *before; /* what stood there: a run that may go on when this one has ended; NULL: nothing */
+    int lock;     /* held on `run` while the run goes on, so that its logs are not cleared away; -1: none */
+    bool made;    /* root did not exist before */
 };
 /* Makes ID: sortable by time, unpredictable. */
 void run_id_make(char id[32]);
 bool folder_open(struct folder *folder, const struct plan *plan, const char *id, bool logs, struct err *err);
-bool folder_record(struct folder *folder, const char *address, struct err *err);
-/* Takes the record back, unless another run has put its own there meanwhile. */
+/* yields: the record of a run that goes on is left as it is. */
+bool folder_record(struct folder *folder, const char *address, bool yields, struct err *err);
+/* Takes the record back, unless another run has put its own there meanwhile; the run that was found here
+ * before is found again, if it goes on. */
 void folder_close(struct folder *folder);
 
 /* ---- endpoint.c: the listening socket ---- */

@@ -616,6 +616,49 @@ EOF
   [ -d .zproc/logs/mine ]
 }
 
+@test "a run is found from its folder also when shorter ones have run there meanwhile" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w: {when: 'go == true', run: 'true'}
+EOF
+  run_start
+  poll_until zproc set mine 1
+  echo "version: 1
+workers: {w: {run: 'zproc -a \"\$(cat .zproc/address)\" has mine'}}" >short.yaml
+  run -1 zproc run -q -f short.yaml # newer, so that it is the one that is found
+  expect 0 1 zproc get mine
+  zproc run -- sh -c 'zproc -a "$(cat .zproc/address)" get mine' # a single command stays in the background
+  expect 0 1 zproc get mine
+  zproc set go true
+  run_end 0
+  [ ! -e .zproc/address ]
+}
+
+@test "the folder of a run stays while it goes on, whatever runs meanwhile" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w: {when: ended, run: echo hello}
+  big: {trigger: {change: [big]}, run: 'wc -c <"$ZPROC_VALUE_FILE"; zproc set ended true'}
+EOF
+  run_start
+  poll_until test -d .zproc/logs/latest
+  mine=$(readlink -f .zproc/logs/latest)
+  echo "version: 1
+workers: {w: {run: 'true'}}" >short.yaml
+  for _ in $(seq 25); do
+    zproc run -q -f short.yaml
+  done
+  [ -d "$mine" ]
+  head -c 100000 /dev/zero | tr '\0' x | zproc set big -
+  run_end 0
+  grep -q "big | 100000" out
+  [ "$(cat "$mine/w.log")" = hello ]
+  zproc run -q -f short.yaml
+  [ ! -e "$mine" ]
+}
+
 @test "bytes that are no UTF-8, NUL and a flood all arrive in the log" {
   manifest <<'EOF'
 version: 1
