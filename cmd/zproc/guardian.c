@@ -29,6 +29,7 @@ static bool prepare(struct guardian *guardian, struct err *err)
     sigemptyset(&guardian->set);
     sigaddset(&guardian->set, SIGINT);
     sigaddset(&guardian->set, SIGTERM);
+    sigaddset(&guardian->set, SIGQUIT);
     sigaddset(&guardian->set, SIGCHLD);
     /* nohup keeps its meaning. */
     if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)

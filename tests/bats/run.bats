@@ -822,6 +822,17 @@ EOF
   run_end 0
 }
 
+@test "SIGQUIT stops in order too: nothing goes on in the background" {
+  stoppable
+  run_start
+  poll_until test -e up
+  pid=$(supervisor)
+  kill -QUIT "$RUN_PID"
+  run_end 131
+  dead "$pid"
+  [ "$(cat order)" = $'second\nfirst' ]
+}
+
 @test "a signal to guardian and supervisor at once counts once" {
   stoppable
   run_start
