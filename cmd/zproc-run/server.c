@@ -122,7 +122,10 @@ bool server_wait(struct run *run, struct err *err)
     while (!line.data || !memchr(line.data, '\n', line.len)) {
         int64_t left = until - time_now_ms();
         struct pollfd item = {.fd = run->server.ready, .events = POLLIN};
-        if (left <= 0 || (poll(&item, 1, (int)left) == 0))
+        int found = left > 0 ? poll(&item, 1, (int)left) : 0;
+        if (found < 0 && errno == EINTR)
+            continue;
+        if (found == 0)
             return err_set(err, ERR_TIMEOUT, "the state server did not start within %d s", STARTUP_MS / 1000);
         ssize_t got = read(run->server.ready, buf_reserve(&line, 512), 512);
         if (got < 0 && errno == EINTR)
