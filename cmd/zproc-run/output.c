@@ -54,6 +54,7 @@ void output_open(struct output *output, struct run *run, struct task *task)
     struct task *parent = run_task(run, task->parent);
     *output = (struct output){.run = run,
                               .name = task->name,
+                              .worker = (size_t)(task->worker - run->plan->workers),
                               .log = -1,
                               .wants_result = task->worker->result_stdout,
                               .tail = parent ? &parent->tail : &task->tail};
@@ -88,25 +89,13 @@ static void track_tail(struct buf *tail, struct str bytes)
         buf_consume(tail, tail->len - TAIL_MAX);
 }
 
-static size_t name_index(const struct output *output)
-{
-    const struct plan *plan = output->run->plan;
-    for (size_t i = 0; i < plan->worker_count; i++) {
-        size_t len = strlen(plan->workers[i].name);
-        if (strncmp(plan->workers[i].name, output->name, len) == 0 &&
-            (output->name[len] == '\0' || output->name[len] == '.' || output->name[len] == '['))
-            return i;
-    }
-    return 0;
-}
-
 /* "baker  | " */
 static void add_prefix(struct buf *buf, const struct output *output)
 {
     const struct run *run = output->run;
     AUTO_BUF struct buf name = {0};
     buf_add_format(&name, "%-*s |", (int)run->name_width, output->name);
-    view_paint(buf, view_name_colour(name_index(output)), buf_str(&name), run->colour_out);
+    view_paint(buf, view_name_colour(output->worker), buf_str(&name), run->colour_out);
     buf_add_char(buf, ' ');
 }
 

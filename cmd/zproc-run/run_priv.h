@@ -304,6 +304,7 @@ void sink_close(struct sink *sink);
 struct output {
     struct run *run;
     const char *name;    /* borrowed from the task */
+    size_t worker;       /* its place in the manifest */
     int log;             /* descriptor, -1: none */
     struct buf lines[2]; /* of each stream: the line that has no end yet */
     struct buf held;     /* group, failed: kept until the end */
