@@ -7,12 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static bool wants_colour(const struct options *options, int fd)
-{
-    const char *term = getenv("TERM"), *none = getenv("NO_COLOR");
-    return !options->colourless && !(none && *none) && isatty(fd) && !(term && strcmp(term, "dumb") == 0);
-}
-
 /* Where this program stands: zproc-server is beside it; zproc too in a build folder, else it is in ../../bin.
  */
 static bool find_programs(char **programs, char **path, struct err *err)
@@ -110,8 +104,8 @@ int main(int argc, char **argv)
         run.programs = programs;
         run.path = path;
         run.terminal = isatty(STDERR_FILENO) && !getenv("CI");
-        run.colour = wants_colour(&options, STDERR_FILENO);
-        run.colour_out = wants_colour(&options, STDOUT_FILENO);
+        run.colour = !options.colourless && fd_takes_colour(STDERR_FILENO);
+        run.colour_out = !options.colourless && fd_takes_colour(STDOUT_FILENO);
         run.plan = load(&options, run.colour);
     }
     if (run.plan) {

@@ -1,21 +1,15 @@
 /* zproc: finds the command, gives it its arguments, and turns its end into an exit status. */
 #include "command.h"
 
-#include <stdlib.h>
 #include <unistd.h>
-
-static bool use_color(const struct args *args)
-{
-    const char *no_color = getenv("NO_COLOR");
-    return !args_has(args, "no-color") && !(no_color && *no_color) && !getenv("CI") && isatty(STDERR_FILENO);
-}
 
 /* "zproc: COMMAND: why" on stderr; returns the exit status. */
 static int report(const struct args *args, const char *command, const struct err *err)
 {
     if (!args_has(args, "quiet")) {
         AUTO_BUF struct buf line = {0};
-        buf_add_text(&line, use_color(args) ? "\033[31mzproc:\033[0m " : "zproc: ");
+        bool colour = !args_has(args, "no-color") && fd_takes_colour(STDERR_FILENO);
+        buf_add_text(&line, colour ? "\033[31mzproc:\033[0m " : "zproc: ");
         if (command)
             buf_add_format(&line, "%s: ", command);
         buf_add_format(&line, "%s\n", err->message);

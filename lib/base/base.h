@@ -222,6 +222,9 @@ void duration_print(struct buf *buf, int64_t ms);
 void fd_close(int *fd);
 bool fd_set_nonblocking(int fd, bool on);
 bool fd_set_cloexec(int fd, bool on);
+/* Whether colours may be written there: a terminal that knows them, and neither NO_COLOR nor CI in the
+ * environment. */
+bool fd_takes_colour(int fd);
 /* For the start of main: of descriptors 0 to 2, those that are closed are opened so that using them still
  * fails. Else the next file or socket would get such a number, and take what is printed for its own. */
 void fd_fill_standard(void);

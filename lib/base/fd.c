@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,6 +37,18 @@ bool fd_set_nonblocking(int fd, bool on)
 bool fd_set_cloexec(int fd, bool on)
 {
     return flag_set(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
+}
+
+static bool is_set(const char *variable)
+{
+    const char *value = getenv(variable);
+    return value && *value;
+}
+
+bool fd_takes_colour(int fd)
+{
+    const char *term = getenv("TERM");
+    return isatty(fd) && !is_set("NO_COLOR") && !is_set("CI") && !(term && strcmp(term, "dumb") == 0);
 }
 
 void fd_fill_standard(void)

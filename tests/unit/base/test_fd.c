@@ -70,6 +70,27 @@ static void test_flags(void **state)
     assert_false(fd_set_nonblocking(-1, true));
 }
 
+static void test_colour(void **state)
+{
+    (void)state;
+    AUTO_FD int pseudo = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(pseudo >= 0 && grantpt(pseudo) == 0 && unlockpt(pseudo) == 0);
+    AUTO_FD int terminal = open(ptsname(pseudo), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    AUTO_FD int file = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    unsetenv("NO_COLOR");
+    unsetenv("CI");
+    setenv("TERM", "xterm", true);
+    assert_true(fd_takes_colour(terminal));
+    assert_false(fd_takes_colour(file));
+    const char *const against[][2] = {{"NO_COLOR", "1"}, {"CI", "true"}, {"TERM", "dumb"}};
+    for (size_t i = 0; i < LENGTH_OF(against); i++) {
+        setenv(against[i][0], against[i][1], true);
+        assert_false(fd_takes_colour(terminal));
+        setenv(against[i][0], "", true);
+        assert_true(fd_takes_colour(terminal));
+    }
+}
+
 /* In a process of its own: 0 when both are taken and cannot be used. */
 static int fill_closed(void)
 {
@@ -179,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_close),
         cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_colour),
         cmocka_unit_test(test_closed_standard_descriptors),
         cmocka_unit_test(test_write_all_reports_errno),
         cmocka_unit_test(test_read_file),
