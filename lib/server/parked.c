@@ -49,6 +49,8 @@ void parked_free(struct parked *parked)
         watch_end(parked);
     else if (parked->kind == PARKED_LOCK || parked->kind == PARKED_WRITE)
         lock_unpark(parked);
+    else if (parked->kind == PARKED_TXN)
+        demand_end(parked);
     else
         service_unpark(parked);
     deadline_remove(&server->timers_parked, &parked->timer);
@@ -78,7 +80,8 @@ void parked_expire(struct parked *parked)
                                           [PARKED_SERVE] = "no call in time",
                                           [PARKED_CALL] = "no answer in time",
                                           [PARKED_LOCK] = "the namespace was not free in time",
-                                          [PARKED_WRITE] = "the namespace was locked all the time"};
+                                          [PARKED_WRITE] = "the namespace was locked all the time",
+                                          [PARKED_TXN] = "the conditions did not hold in time"};
     deadline_remove(&parked->server->timers_parked, &parked->timer);
     if (!parked->wait || wait_finish(parked->wait))
         parked_fail(parked, ERR_TIMEOUT, reasons[parked->kind]);

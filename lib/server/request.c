@@ -59,16 +59,20 @@ static bool answer_again(struct job *job, const struct answer *answer)
     return true;
 }
 
-/* The reply that was just sent is kept, without its beginning: a copy of the request may have another id. */
-static void job_keep(const struct job *job)
+/* Kept without its beginning: a copy of the request may have another id. */
+void answer_keep_sent(struct server *server, struct str client, int64_t seq)
 {
-    const struct server *server = job->server;
     struct str header = buf_str(&server->header);
     ptrdiff_t start = str_find(header, STR(","));
     struct answer answer = {.header = {header.data + start, header.len - (size_t)start}};
     if (server->has_value)
         answer.value = buf_str(&server->value);
-    answer_keep(server->store, request_str(&job->request, client), request_int(&job->request, seq), &answer);
+    answer_keep(server->store, client, seq, &answer);
+}
+
+static void job_keep(const struct job *job)
+{
+    answer_keep_sent(job->server, request_str(&job->request, client), request_int(&job->request, seq));
 }
 
 static bool job_once(struct job *job, struct err *err)
@@ -123,6 +127,7 @@ static void request_run(struct server *server, const struct frames *frames, bool
     }
     value_unref(job.value);
     request_release(&job.request);
+    demands_try(server);
 }
 
 void request_execute(struct server *server, const struct frames *frames)

@@ -53,6 +53,8 @@ void server_free(struct server *server)
     table_release(&server->claims);
     deadlines_release(&server->timers_peer);
     deadlines_release(&server->timers_parked);
+    deadlines_release(&server->demands);
+    table_release(&server->numbered_demands);
     buf_release(&server->out);
     buf_release(&server->header);
     buf_release(&server->value);

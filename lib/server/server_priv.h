@@ -66,7 +66,8 @@ enum parked_kind {
     PARKED_SERVE,
     PARKED_CALL,
     PARKED_LOCK,
-    PARKED_WRITE
+    PARKED_WRITE,
+    PARKED_TXN
 };
 enum want { WANT_VALUE, WANT_EVENT, WANT_SNAPSHOT };
 struct parked {
@@ -88,7 +89,8 @@ struct parked {
     int64_t call;        /* PARKED_CALL: its number */
     struct lock *lock;   /* PARKED_LOCK, PARKED_WRITE: what it waits for */
     struct parked *lock_previous, *lock_next;
-    struct buf message; /* PARKED_WRITE: the request as it came */
+    struct buf message;    /* PARKED_WRITE: the request as it came */
+    struct demand *demand; /* PARKED_TXN */
 };
 struct calls {
     struct parked *first, *last;
@@ -126,7 +128,11 @@ struct server {
     struct buf header, value; /* the answer that is being made */
     bool has_value;
     int64_t reply_id;
+    struct deadlines demands; /* waiting transactions to try again, in order of arrival */
+    struct table
+        numbered_demands; /* by client and number: a copy of a request takes the place of the first one */
     int64_t calls, requests, started_ms;
+    int64_t demand_serial;
     size_t parked_count, stalled_count;
 };
 
@@ -184,6 +190,8 @@ bool job_enter(struct job *job, struct err *err);
 bool job_args_valid(const struct job *job, struct err *err);
 /* What a write does within its transaction; *answer may be set to a reference of the value to answer. */
 typedef bool change(struct job *job, struct txn *txn, struct value **answer, struct err *err);
+/* Keeps the reply that was just sent for a copy of this numbered request. */
+void answer_keep_sent(struct server *server, struct str client, int64_t seq);
 /* The whole of a write: checks, transaction, revision, answer. */
 bool job_write(struct job *job, change *apply, struct err *err);
 
@@ -224,6 +232,10 @@ void server_share(struct server *server);
 /* Searches the log for those who wait, for a moment. */
 void server_search(struct server *server);
 
+/* Tries the waiting transactions whose keys have changed, until nothing more happens. */
+void demands_try(struct server *server);
+/* The parked transaction ends without an answer. */
+void demand_end(struct parked *parked);
 /* The watch, or the unacknowledged event, has ended without an answer or an acknowledgement. */
 void watch_end(struct parked *parked);
 /* The service has lost its connection: who waits for it is told. */

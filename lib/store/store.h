@@ -230,6 +230,10 @@ bool store_scans(const struct store *store);
 /* Where room says false, a commit does not call the waits that it wakes; store_scan does later. */
 void store_set_room(struct store *store, bool (*room)(void *ctx), void *ctx);
 
+/* Calls found at each revision that changes one of the keys (a list of strings, taken; empty: anything), until
+ * wait_cancel. found must not change the store, nor end a wait. */
+struct wait *wait_standing(struct space *space, struct value *keys, watch_found *found, void *ctx);
+
 /* ---- Sessions ---- */
 
 /* ERR_CONFLICT when it exists, ERR_INVALID for a bad name, ERR_TOO_LARGE past STORE_SESSIONS_MAX. Its cursors

@@ -22,6 +22,7 @@ struct wait {
     struct place *place; /* of its session; NULL: none */
     watch_found *found;
     void *ctx;
+    bool standing;   /* its keys are all that matters, and what it finds does not end it */
     uint64_t serial; /* order of arrival */
     enum wait_state state;
     int64_t seen;      /* the newest revision that was looked at */
@@ -130,6 +131,16 @@ static struct wait *wait_new(struct space *space, struct condition *condition, s
     return wait;
 }
 
+struct wait *wait_standing(struct space *space, struct value *keys, watch_found *found, void *ctx)
+{
+    struct condition condition = {.kind = WATCH_CHANGE, .keys = keys};
+    struct wait *wait = wait_new(space, &condition, NULL, found, ctx);
+    wait->seen = space->store->revision;
+    wait->standing = true;
+    wait_list(wait);
+    return wait;
+}
+
 static void place_deliver(struct place *place, const struct condition *condition, int64_t revision)
 {
     if (!place)
@@ -207,6 +218,10 @@ void waits_wake(struct space *space, const struct record *record)
     for (size_t i = 0; i < waits.count; i++) {
         struct wait *wait = waits.items[i];
         struct watch_event event = {.revision = record->revision, .record = record};
+        if (wait->standing) {
+            wait->found(wait->ctx, &event);
+            continue;
+        }
         effort += wait_effort(wait);
         if (effort > WAKE_EFFORT || !store_has_room(space->store)) {
             wait_unlink(wait);

@@ -111,6 +111,14 @@ static bool keys_check(const char *name, const struct value *keys, struct err *e
     return true;
 }
 
+static bool exprs_check(const char *name, const struct value *exprs, struct err *err)
+{
+    for (size_t i = 0; i < value_len(exprs); i++)
+        if (value_type(list_at(exprs, i)) != VALUE_STRING)
+            return err_set(err, ERR_INVALID, "field '%s' must be a list of strings", name);
+    return true;
+}
+
 static bool word_check(const char *name, struct str word, const char *const *words, struct err *err)
 {
     for (size_t i = 0; words[i]; i++)
@@ -215,6 +223,10 @@ static bool op_check(const struct request *request, struct err *err)
         return need(request, FIELD_expr, err);
     case OP_atomic:
         return need(request, FIELD_assign, err);
+    case OP_txn:
+        if (request_bool(request, wait))
+            return exclusive(request, FIELD_wait, FIELD_else, err);
+        return true;
     case OP_watch:
         return watch_check(request, err);
     case OP_stream:
@@ -290,7 +302,7 @@ static bool field_parse(struct request *request, enum field field, const struct 
         return str_check(field, value_as_str(item), err);
     case FIELD_KEYS:
         request_set_keys(request, field, item);
-        return keys_check(info->name, item, err);
+        return field == FIELD_if ? exprs_check(info->name, item, err) : keys_check(info->name, item, err);
     }
     return true;
 }
