@@ -78,6 +78,29 @@ pizza number 3 be tasty!" ]
 LONG press" ]
 }
 
+@test "work queue: eight workers, each job once" {
+  example work-queue
+  said "20 jobs done, true"
+}
+
+@test "semaphore: ten visitors, never more than three inside" {
+  example semaphore
+  said "10 visits, at most 3 inside"
+}
+
+@test "barrier: nobody goes on before all have arrived" {
+  example barrier
+  said "laps [1,1,1,1,1,2,2,2,2,2]"
+}
+
+@test "leader election: each candidate leads once" {
+  example leader-election
+  said "candidate 0 leads
+candidate 1 leads
+candidate 2 leads
+3 terms"
+}
+
 @test "demo: every file is counted once, the retry is flaky, the service is stopped" {
   mkdir -p cmd lib man
   for i in $(seq 20); do echo "one two three" >"lib/$i.c"; done

@@ -224,6 +224,30 @@ teardown() {
   expect 0 '{"rev":2,"ns":"default","first":true,"changes":[]}' zproc watch --when 'size(owners) == n' --argjson n 1
 }
 
+@test "txn tests conditions and assigns in one step" {
+  zproc replace '{"n": 5, "l": []}'
+  expect 0 3 zproc txn --if 'n > 4' --if 'size(l) == 0' --then 'n = n - by' --argjson by 2
+  expect_error 1 "*do not hold*" zproc txn --if 'n > 4' --then 'n = 0'
+  expect_error 1 "*do not hold*" zproc txn --if 'missing' --then 'n = 0'
+  expect 1 '["n was 3"]' zproc txn --if 'n > 4' --then 'n = 0' --else 'l = l + ["n was " + string(n)]'
+  expect 0 '' zproc txn --if 'n == 3'
+  expect 0 '{"n":3,"l":["n was 3"]}' zproc get
+  expect_error 2 "*--if*--then*" zproc txn
+  expect_error 2 "*--wait*" zproc txn --timeout 1 --then 'n = 1'
+  expect_error 2 "*--else*" zproc txn --wait --if n --then 'n = 1' --else 'n = 2'
+  expect_error 2 "*condition 1*column*" zproc txn --if 'n +'
+  expect_error 124 "*in time*" zproc txn --wait --timeout 10ms --if 'n == 7'
+  expect_error 124 "*" zproc txn --wait --timeout 0 --if 'n == 7'
+}
+
+@test "txn waits until its conditions hold" {
+  zproc txn --wait --timeout 30 --if 'size(queue) > 0' --then 'got = queue[0]' >out &
+  until [ "$(zproc stats | grep -o '"waits":[0-9]*')" = '"waits":1' ]; do :; done
+  zproc append queue first
+  wait $!
+  [ "$(cat out)" = first ]
+}
+
 @test "cas" {
   expect 0 a zproc cas k a --absent
   expect_error 1 "*" zproc cas k b --absent
