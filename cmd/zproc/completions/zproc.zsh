@@ -32,6 +32,7 @@ _zproc_commands() {
     'cas:Set KEY to NEW if it equals OLD, and print NEW; else status 1'
     'patch:Apply a JSON Patch (RFC 6902) to the namespace\: all of it or nothing'
     'atomic:Assign values of expressions to keys, all or none; print the value, or an object of several'
+    'txn:Test conditions and assign in one step; status 1 when the conditions do not hold'
     'watch:Wait until a KEY changes (none\: anything), or for one of the conditions below'
     'go-live:Move the session'\''s cursor to now\: what happened until here is not watched any more'
     'server:Run a state server; its address is the line that it prints'
@@ -359,6 +360,24 @@ _zproc() {
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' \
         '*:'\''TARGET = EXPR; ...'\'': ' ;;
+    txn)
+      _arguments -s -S \
+        '(-i --if)'{-i,--if}'[a condition (may be repeated\: all must be true); one that fails is false]:EXPR: ' \
+        '--then[what to do when the conditions hold\: '\''TARGET = EXPR; ...'\'']:ASSIGNMENTS: ' \
+        '--else[what to do when they do not hold]:ASSIGNMENTS: ' \
+        '(-w --wait)'{-w,--wait}'[wait until the conditions hold; who came first is served first]' \
+        '(-t --timeout)'{-t,--timeout}'[with --wait\: so long at most (5s, 250ms, 1m); then status 124]:TIME: ' \
+        '--arg[a string that the expression knows as NAME (may be repeated)]:NAME STRING: ' \
+        '--argjson[the same with a JSON value]:NAME JSON: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
     watch)
       _arguments -s -S \
         '(-x --exclude)'{-x,--exclude}'[anything but this key changes (may be repeated)]:KEY:_zproc_keys' \
