@@ -71,12 +71,31 @@ static bool client_connect(struct client *client, int64_t timeout_ms, int64_t un
     return true;
 }
 
-struct client *client_open_within(const char *address, int64_t timeout_ms, int64_t patience_ms,
-                                  struct err *err)
+static struct client *client_new(const char *address, int64_t patience_ms)
 {
     struct client *client = mem_new(sizeof *client);
     client->patience_ms = patience_ms;
     client->address_text = mem_text(address);
+    return client;
+}
+
+struct client *client_begin(const char *address, struct err *err)
+{
+    struct client *client = client_new(address, 0);
+    if (address_parse(address, &client->address, err)) {
+        client->conn = conn_open(&client->address, err);
+        if (client->conn)
+            return client;
+        fail_connect(client, err);
+    }
+    client_close(client);
+    return NULL;
+}
+
+struct client *client_open_within(const char *address, int64_t timeout_ms, int64_t patience_ms,
+                                  struct err *err)
+{
+    struct client *client = client_new(address, patience_ms);
     if (address_parse(address, &client->address, err) &&
         client_connect(client, timeout_ms, patience_ms > 0 ? time_now_ms() + patience_ms : 0, err))
         return client;
@@ -372,4 +391,18 @@ bool client_next(struct client *client, struct reply *reply)
         reply_release(reply);
     }
     return false;
+}
+
+void client_forget(struct client *client, int64_t id)
+{
+    sent_remove(client, id);
+    for (size_t i = 0; i < client->reply_count; i++) {
+        if (client->replies[i].id != id)
+            continue;
+        reply_release(&client->replies[i]);
+        client->reply_count--;
+        memmove(client->replies + i, client->replies + i + 1,
+                (client->reply_count - i) * sizeof *client->replies);
+        return;
+    }
 }

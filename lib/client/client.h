@@ -28,6 +28,8 @@ struct client *client_open(const char *address, int64_t patience_ms, struct err 
 /* The same, but a server that does not go through the handshake within timeout_ms is ERR_TIMEOUT. */
 struct client *client_open_within(const char *address, int64_t timeout_ms, int64_t patience_ms,
                                   struct err *err);
+/* Begins to connect; client_step goes through the handshake, and what client_send sends leaves after it. */
+struct client *client_begin(const char *address, struct err *err);
 void client_close(struct client *client); /* NULL is fine */
 
 /* Fills in v and id (and client and seq for ops that write), sends, waits for the answer. False when there is
@@ -45,6 +47,8 @@ short client_events(const struct client *client);
 bool client_step(struct client *client, struct err *err);
 /* Sends without waiting; returns the id that the reply will carry, 0 with err on failure. */
 int64_t client_send(struct client *client, struct request *request, struct str value, struct err *err);
+/* What client_send sent will not be answered, or nobody waits for it any more. */
+void client_forget(struct client *client, int64_t id);
 /* The next reply that has arrived, whatever it answers. False when there is none. */
 bool client_next(struct client *client, struct reply *reply);
 
