@@ -27,7 +27,7 @@ static const struct part {
     {"error codes", codes_write},
 };
 static const char *const pages[] = {"man/zproc.1", "man/zproc.yaml.5", "man/zproc-protocol.7",
-                                    "man/zproc-expr.7"};
+                                    "man/zproc-expr.7", "man/libzproc.3"};
 static const struct {
     const char *path;
     writer *write;
@@ -44,15 +44,28 @@ struct generator {
     size_t stale;
 };
 
+static bool source_read(const struct generator *generator, const char *folder, struct str name,
+                        struct buf *text, struct err *err)
+{
+    AUTO_FREE char *path = mem_format("%s/%s/%.*s", generator->folder, folder, STR_ARG(name));
+    return file_read(path, FILE_MAX, text, err);
+}
+
 static bool example_write(const struct generator *generator, struct str name, struct buf *out,
                           struct err *err)
 {
     AUTO_BUF struct buf text = {0};
-    AUTO_FREE char *path = mem_format("%s/man/examples/%.*s", generator->folder, STR_ARG(name));
-    if (!file_read(path, FILE_MAX, &text, err))
+    if (!source_read(generator, "man/examples", name, &text, err))
         return false;
     mdoc_block(out, buf_str(&text));
     return true;
+}
+
+static bool interface_write(const struct generator *generator, struct buf *out, struct err *err)
+{
+    AUTO_BUF struct buf text = {0};
+    return source_read(generator, "lib/client/zproc", STR("zproc.h"), &text, err) &&
+           header_write(buf_str(&text), out, err);
 }
 
 static bool part_write(const struct generator *generator, struct str name, struct buf *out, struct err *err)
@@ -61,6 +74,8 @@ static bool part_write(const struct generator *generator, struct str name, struc
     if (str_starts_with(name, example))
         return example_write(generator, (struct str){name.data + example.len, name.len - example.len}, out,
                              err);
+    if (str_is(name, "interface"))
+        return interface_write(generator, out, err);
     for (size_t i = 0; i < LENGTH_OF(parts); i++)
         if (str_is(name, parts[i].name))
             return parts[i].write(out, err);

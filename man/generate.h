@@ -16,6 +16,9 @@ writer ops_write, fields_write, codes_write;
 /* Whole files */
 writer schema_write, bash_write, zsh_write, fish_write;
 
+/* A part of libzproc.3, from the text of zproc.h. */
+bool header_write(struct str text, struct buf *out, struct err *err);
+
 /* Running text: what roff would take for a request or an escape is escaped, options keep their dashes. */
 void mdoc_text(struct buf *buf, const char *text);
 /* The same with a capital letter first and a full stop at the end. */

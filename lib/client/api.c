@@ -67,6 +67,7 @@ static void link_close(zp_client *client)
 {
     client_close(client->link);
     client->link = NULL;
+    api_unlocked(client);
 }
 
 void zp_client_free(zp_client *client)
@@ -163,11 +164,18 @@ static void text_add(struct request *request, enum field field, const char *text
         request_set_str(request, field, str_of(text));
 }
 
+/* The lock's, where it is about the locked namespace: a write there would wait for itself. */
+static const char *token_of(const zp_client *client, const struct request *request)
+{
+    struct str ns = request_has(request, ns) ? request_str(request, ns) : STR("default");
+    return client->lock_token && str_is(ns, client->lock_ns) ? client->lock_token : client->token;
+}
+
 void api_stamp(const zp_client *client, struct request *request)
 {
     text_add(request, FIELD_ns, client->ns);
     if (op_info(request->operation)->kind == OP_KIND_WRITE)
-        text_add(request, FIELD_token, client->token);
+        text_add(request, FIELD_token, token_of(client, request));
     if (api_session(request->operation))
         text_add(request, FIELD_session, client->session);
 }
@@ -182,6 +190,12 @@ void api_key(struct request *request, const char *text)
         key.len = (size_t)split;
     }
     request_set_str(request, FIELD_key, key);
+}
+
+void api_timeout(struct request *request, int64_t timeout_ms)
+{
+    if (timeout_ms >= 0)
+        request_set_int(request, FIELD_timeout_ms, timeout_ms);
 }
 
 struct value *api_keys(zp_client *client, const char *const *keys, size_t count)

@@ -11,6 +11,7 @@ struct zp_client {
     struct client *link; /* NULL: not connected */
     pid_t owner;         /* the process that connected */
     char *ns, *session, *token;
+    char *lock_ns, *lock_token; /* NULL: no lock */
     int64_t timeout_ms, patience_ms;
     int64_t revision;
     struct err err;
@@ -27,6 +28,10 @@ static inline struct str api_str(const char *text, size_t len)
 }
 /* Sets key, and path behind "#/". */
 void api_key(struct request *request, const char *key);
+/* Below 0: without end. */
+void api_timeout(struct request *request, int64_t timeout_ms);
+/* Forgets the lock. */
+void api_unlocked(zp_client *client);
 /* A list of keys for a request, to be unreffed after it; NULL with client->err. */
 struct value *api_keys(zp_client *client, const char *const *keys, size_t count);
 /* Whether the client's session matters to an operation. */

@@ -82,11 +82,11 @@ enum zp_code zp_len(zp_client *client, int64_t at, int64_t *count)
     return api_fail(client);
 }
 
-enum zp_code zp_eval(zp_client *client, const char *expression, zp_reply **reply)
+enum zp_code zp_eval(zp_client *client, const char *expression, const char *named, zp_reply **reply)
 {
     struct request request = {.operation = OP_eval};
     request_set_str(&request, FIELD_expr, str_of(expression));
-    return api_ask(client, &request, NO_VALUE, reply);
+    return api_ask(client, &request, str_of(named), reply);
 }
 
 enum zp_code zp_hello(zp_client *client, zp_reply **reply)

@@ -5,7 +5,7 @@ static const char *const conditions[] = {
     [ZP_CHANGE] = "change",     [ZP_EXCLUDE] = "exclude",     [ZP_WHEN] = "when",
     [ZP_EQUAL] = "equal",       [ZP_NOT_EQUAL] = "not_equal", [ZP_NONE] = "none",
     [ZP_NOT_NONE] = "not_none", [ZP_AVAILABLE] = "available", [ZP_TRUTHY] = "truthy",
-    [ZP_FALSY] = "falsy",
+    [ZP_FALSY] = "falsy",       [ZP_PREFIX] = "prefix",       [ZP_GLOB] = "glob",
 };
 static const char *const wants[] = {
     [ZP_WANT_EVENT] = "event", [ZP_WANT_VALUE] = "value", [ZP_WANT_SNAPSHOT] = "snapshot"};
@@ -33,7 +33,9 @@ static bool watch_request(zp_client *client, const zp_watch_spec *spec, struct r
             return false;
         request_set_keys(request, FIELD_keys, *keys);
     }
-    if (spec->key)
+    if (spec->key && (spec->condition == ZP_PREFIX || spec->condition == ZP_GLOB))
+        request_set_str(request, FIELD_key, str_of(spec->key));
+    else if (spec->key)
         api_key(request, spec->key);
     if (spec->expression)
         request_set_str(request, FIELD_expr, str_of(spec->expression));
@@ -46,12 +48,6 @@ static bool watch_request(zp_client *client, const zp_watch_spec *spec, struct r
     return true;
 }
 
-static void timeout_set(struct request *request, int64_t timeout_ms)
-{
-    if (timeout_ms >= 0)
-        request_set_int(request, FIELD_timeout_ms, timeout_ms);
-}
-
 enum zp_code zp_watch(zp_client *client, const zp_watch_spec *spec, int64_t timeout_ms, zp_reply **reply)
 {
     struct request request;
@@ -60,7 +56,7 @@ enum zp_code zp_watch(zp_client *client, const zp_watch_spec *spec, int64_t time
         *reply = NULL;
     if (!watch_request(client, spec, &request, &keys))
         return api_fail(client);
-    timeout_set(&request, timeout_ms);
+    api_timeout(&request, timeout_ms);
     return api_ask(client, &request, str_of(spec->json), reply);
 }
 
@@ -71,7 +67,7 @@ enum zp_code zp_send_watch(zp_client *client, const zp_watch_spec *spec, int64_t
     *id = 0;
     if (!watch_request(client, spec, &request, &keys))
         return api_fail(client);
-    timeout_set(&request, timeout_ms);
+    api_timeout(&request, timeout_ms);
     return api_send(client, &request, str_of(spec->json), id);
 }
 
@@ -113,7 +109,7 @@ enum zp_code zp_call(zp_client *client, const char *service, const char *json, s
 {
     struct request request = {.operation = OP_call};
     request_set_str(&request, FIELD_service, str_of(service));
-    timeout_set(&request, timeout_ms);
+    api_timeout(&request, timeout_ms);
     return api_ask(client, &request, api_str(json, len), reply);
 }
 
@@ -122,7 +118,7 @@ enum zp_code zp_serve(zp_client *client, const char *service, int64_t timeout_ms
 {
     struct request request = {.operation = OP_serve};
     request_set_str(&request, FIELD_service, str_of(service));
-    timeout_set(&request, timeout_ms);
+    api_timeout(&request, timeout_ms);
     enum zp_code code = api_ask(client, &request, NO_VALUE, reply);
     *call = 0;
     if (code == ZP_OK)

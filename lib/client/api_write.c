@@ -82,6 +82,35 @@ enum zp_code zp_append(zp_client *client, const char *key, const char *json, siz
     return write_key(client, OP_append, key, api_str(json, len), reply);
 }
 
+enum zp_code zp_extend(zp_client *client, const char *key, const char *json, size_t len, zp_reply **reply)
+{
+    return write_key(client, OP_extend, key, api_str(json, len), reply);
+}
+
+enum zp_code zp_remove(zp_client *client, const char *key, const char *json, size_t len, zp_reply **reply)
+{
+    return write_key(client, OP_remove, key, api_str(json, len), reply);
+}
+
+enum zp_code zp_patch(zp_client *client, const char *json, size_t len)
+{
+    return write_all(client, OP_patch, api_str(json, len), NULL);
+}
+
+enum zp_code zp_merge(zp_client *client, const char *json, size_t len)
+{
+    struct request request = {.operation = OP_patch};
+    request_set_int(&request, FIELD_merge, true);
+    return api_ask(client, &request, api_str(json, len), NULL);
+}
+
+enum zp_code zp_atomic(zp_client *client, const char *assignments, const char *named, zp_reply **reply)
+{
+    struct request request = {.operation = OP_atomic};
+    request_set_str(&request, FIELD_assign, str_of(assignments));
+    return api_ask(client, &request, str_of(named), reply);
+}
+
 /* Whole values only, so that nothing slips from one side of the pair to the other. */
 static bool pair_add(struct buf *pair, char before, const char *json, struct err *err)
 {

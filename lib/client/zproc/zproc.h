@@ -57,7 +57,8 @@ enum zp_code zp_connect(zp_client *client, const char *address);
  * as zp_connect(). */
 enum zp_code zp_connect_env(zp_client *client);
 /* Begins to connect and returns at once; zp_step() goes on with it. What zp_send() sends meanwhile leaves as
- * soon as the server has answered the greeting. (The look-up of a host's name does block.) */
+ * soon as the server has answered the greeting. Only the
+ * look-up of a host's name blocks. */
 enum zp_code zp_connect_begin(zp_client *client, const char *address);
 /* The namespace of the requests that follow; NULL for "default". The name is copied. */
 void zp_set_namespace(zp_client *client, const char *name);
@@ -129,8 +130,9 @@ enum zp_code zp_keys(zp_client *client, int64_t at, zp_reply **reply);
 enum zp_code zp_values(zp_client *client, int64_t at, zp_reply **reply);
 /* A list of [key, value], in order of insertion. */
 enum zp_code zp_items(zp_client *client, int64_t at, zp_reply **reply);
-/* The value of an expression, zproc-expr(7). */
-enum zp_code zp_eval(zp_client *client, const char *expression, zp_reply **reply);
+/* The value of an expression, zproc-expr(7). named is a JSON object of values that it may name,
+ * NUL-terminated, or NULL. */
+enum zp_code zp_eval(zp_client *client, const char *expression, const char *named, zp_reply **reply);
 
 /* ---- Writing ---- */
 
@@ -163,13 +165,43 @@ enum zp_code zp_popitem(zp_client *client, zp_reply **reply);
 enum zp_code zp_incr(zp_client *client, const char *key, const char *json, size_t len, zp_reply **reply);
 /* Appends a value to a list, where an absent key counts as []; the reply holds the list. */
 enum zp_code zp_append(zp_client *client, const char *key, const char *json, size_t len, zp_reply **reply);
-/* Sets a key if its value equals json_old. ZP_CONFLICT when it has another, ZP_NOT_FOUND when it is absent.
- * Both values are NUL-terminated. */
+/* Appends all items of a list to a list, where an absent key counts as []; the reply holds the list. */
+enum zp_code zp_extend(zp_client *client, const char *key, const char *json, size_t len, zp_reply **reply);
+/* Removes the first item that equals the value from a list; the reply holds the list. ZP_NOT_FOUND without
+ * one. */
+enum zp_code zp_remove(zp_client *client, const char *key, const char *json, size_t len, zp_reply **reply);
+/* Applies a JSON Patch (RFC 6902) to the namespace, all of it or nothing. */
+enum zp_code zp_patch(zp_client *client, const char *json, size_t len);
+/* Applies a JSON Merge Patch (RFC 7396) to the namespace. */
+enum zp_code zp_merge(zp_client *client, const char *json, size_t len);
+/* Carries out assignments, zproc-expr(7), such as "a = a + 1; b = [a]", all of them or none. The reply holds
+ * the value assigned, or of several an object. named is as for zp_eval(). */
+enum zp_code zp_atomic(zp_client *client, const char *assignments, const char *named, zp_reply **reply);
+/* Sets a key if its value equals json_old. ZP_CONFLICT when it has another or is absent. Both values are
+ * NUL-terminated. */
 enum zp_code zp_cas(zp_client *client, const char *key, const char *json_old, const char *json_new);
 /* Sets a key if it is absent; else ZP_CONFLICT. */
 enum zp_code zp_cas_absent(zp_client *client, const char *key, const char *json, size_t len);
 /* Sets a key if it was last changed at this revision; else ZP_CONFLICT. */
 enum zp_code zp_cas_at(zp_client *client, const char *key, int64_t revision, const char *json, size_t len);
+
+/* ---- Locking ---- */
+
+/* A lock is for read-modify-writes that take a while. Meanwhile writes of other clients wait; reads do not.
+ */
+
+/* Waits up to timeout_ms for the client's namespace and locks it; the reply holds all of it as a map. The
+ * lock is lost when the connection ends, or when it was not renewed for the reply's field lease_ms. One lock
+ * a client at a time: ZP_BUSY. This client's own writes to the namespace are ZP_LOCKED until zp_commit() or
+ * zp_abort(). */
+enum zp_code zp_lock(zp_client *client, int64_t timeout_ms, zp_reply **reply);
+/* Begins the time of the lock anew. ZP_CONFLICT when it is lost. */
+enum zp_code zp_renew(zp_client *client);
+/* Makes the locked namespace equal to a map and unlocks it. ZP_CONFLICT when the lock is lost; nothing is
+ * changed. */
+enum zp_code zp_commit(zp_client *client, const char *json, size_t len);
+/* Unlocks the namespace and leaves it as it was. ZP_CONFLICT when the lock is lost. */
+enum zp_code zp_abort(zp_client *client);
 
 /* ---- Watching ---- */
 
@@ -184,7 +216,9 @@ enum zp_condition {
     ZP_NOT_NONE = 6,  /* key is there and not null */
     ZP_AVAILABLE = 7, /* key is added */
     ZP_TRUTHY = 8,    /* key is none of null, false, 0, "", [], {} */
-    ZP_FALSY = 9      /* key is one of these */
+    ZP_FALSY = 9,     /* key is one of these */
+    ZP_PREFIX = 10,   /* a key that begins with key changes */
+    ZP_GLOB = 11      /* a key that fits the pattern key changes: * ? [a-z] */
 };
 
 /* What the reply of a watch holds as its value. */
@@ -203,7 +237,7 @@ typedef struct zp_watch_spec {
     const char *const *keys; /* key_count of them */
     size_t key_count;
     const char *expression;
-    const char *json; /* NUL-terminated */
+    const char *json; /* NUL-terminated; for ZP_WHEN named values as for zp_eval() */
     bool live;        /* start at the newest revision, not at the session's cursor */
     bool next;        /* skip the first check: wait for the next change even if the condition holds */
     bool duplicates;  /* writes that change nothing count too */

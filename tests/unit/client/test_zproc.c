@@ -220,8 +220,10 @@ static void whole_namespaces(void **state)
     assert_reply(reply, "[4,2,3]");
     check(client, zp_items(client, ZP_NOW, &reply));
     assert_reply(reply, "[[\"a\",4],[\"b\",2],[\"c\",3]]");
-    check(client, zp_eval(client, "a + size(state)", &reply));
-    assert_reply(reply, "7");
+    check(client, zp_eval(client, "a + size(state) + n", "{\"n\":10}", &reply));
+    assert_reply(reply, "17");
+    check(client, zp_eval(client, "a", NULL, &reply));
+    assert_reply(reply, "4");
     check(client, zp_popitem(client, &reply));
     assert_reply(reply, "[\"c\",3]");
     check(client, zp_len(client, ZP_NOW, &count));
@@ -266,6 +268,69 @@ static void compare_and_set(void **state)
     assert_key(client, "k", "5");
     /* Together these would be a pair. */
     assert_refused(client, zp_cas(client, "k", "\"a", "b\",2"), ZP_INVALID, "value");
+}
+
+static void lists_and_patches(void **state)
+{
+    zp_client *client = *state;
+    zp_reply *reply;
+    check(client, zp_extend(client, "list", "[1,2,1]", ZP_TEXT, &reply));
+    assert_reply(reply, "[1,2,1]");
+    check(client, zp_remove(client, "list", "1", ZP_TEXT, &reply));
+    assert_reply(reply, "[2,1]");
+    assert_refused(client, zp_remove(client, "list", "7", ZP_TEXT, NULL), ZP_NOT_FOUND, "'list'");
+    check(client, zp_patch(client, "[{\"op\":\"add\",\"path\":\"/k\",\"value\":1}]", ZP_TEXT));
+    assert_key(client, "k", "1");
+    check(client, zp_merge(client, "{\"k\":null,\"l\":2}", ZP_TEXT));
+    assert_refused(client, zp_get(client, "k", ZP_NOW, NULL), ZP_NOT_FOUND, "'k'");
+    check(client, zp_atomic(client, "l = l + n", "{\"n\":40}", &reply));
+    assert_reply(reply, "42");
+    check(client, zp_atomic(client, "l = 1; m = l + 1", NULL, &reply));
+    assert_reply(reply, "{\"l\":1,\"m\":2}");
+}
+
+/* ---- Locks ---- */
+
+static void locks(void **state)
+{
+    zp_client *client = *state, *other = connected();
+    zp_reply *reply;
+    int64_t lease_ms;
+    zp_set_namespace(client, "locks");
+    zp_set_namespace(other, "locks");
+    assert_refused(client, zp_commit(client, "{}", ZP_TEXT), ZP_CONFLICT, "no lock");
+    check(client, zp_set(client, "k", "1", ZP_TEXT));
+    check(client, zp_lock(client, PATIENCE_MS, &reply));
+    assert_true(zp_reply_number(reply, "lease_ms", &lease_ms) && lease_ms > 0);
+    assert_reply(reply, "{\"k\":1}");
+    assert_refused(client, zp_set(client, "k", "2", ZP_TEXT), ZP_LOCKED, "locks");
+    assert_refused(client, zp_lock(client, 0, &reply), ZP_BUSY, "'locks'");
+    assert_refused(other, zp_lock(other, 1, &reply), ZP_TIMEOUT, "");
+    assert_null(reply);
+    assert_key(other, "k", "1");
+    check(client, zp_renew(client));
+    zp_set_namespace(client, "beside");
+    check(client, zp_set(client, "k", "3", ZP_TEXT));
+    assert_refused(client, zp_commit(client, "[]", ZP_TEXT), ZP_TYPE, "");
+    check(client, zp_commit(client, "{\"k\":4}", ZP_TEXT));
+    assert_key(other, "k", "4");
+    check(other, zp_lock(other, PATIENCE_MS, NULL));
+    check(other, zp_abort(other));
+    assert_refused(other, zp_abort(other), ZP_CONFLICT, "no lock");
+    zp_client_free(other);
+}
+
+static void a_lock_that_is_lost(void **state)
+{
+    zp_client *client = *state, *other = connected();
+    zp_set_namespace(client, "lost");
+    zp_set_namespace(other, "lost");
+    check(client, zp_lock(client, PATIENCE_MS, NULL));
+    check(client, zp_connect(client, server.address));
+    assert_refused(client, zp_commit(client, "{\"k\":1}", ZP_TEXT), ZP_CONFLICT, "no lock");
+    check(other, zp_lock(other, PATIENCE_MS, NULL));
+    zp_client_free(other);
+    check(client, zp_set(client, "k", "2", ZP_TEXT));
 }
 
 /* ---- Any request ---- */
@@ -358,6 +423,9 @@ static void all_conditions(void **state)
         {.condition = ZP_AVAILABLE, .key = "two"},
         {.condition = ZP_TRUTHY, .key = "two"},
         {.condition = ZP_FALSY, .key = "nothing"},
+        {.condition = ZP_PREFIX, .key = "tw"},
+        {.condition = ZP_GLOB, .key = "t?o"},
+        {.condition = ZP_WHEN, .expression = "two == n", .json = "{\"n\":2}"},
     };
     check(client, zp_update(client, "{\"two\":2,\"nothing\":null}", ZP_TEXT));
     int64_t revision = zp_revision(client);
@@ -602,6 +670,9 @@ int main(void)
         with_client(whole_namespaces),
         with_client(read_and_write_at_once),
         with_client(compare_and_set),
+        with_client(lists_and_patches),
+        with_client(locks),
+        with_client(a_lock_that_is_lost),
         with_client(any_request),
         with_client(watches),
         with_client(all_conditions),
