@@ -6,6 +6,7 @@ static const struct option options[] = {
     {0, "then", "ASSIGNMENTS", "what to do when the conditions hold: 'TARGET = EXPR; ...'"},
     {0, "else", "ASSIGNMENTS", "what to do when they do not hold"},
     {'w', "wait", NULL, "wait until the conditions hold; who came first is served first"},
+    {'e', "ephemeral", NULL, "the keys assigned to go with the session (--session, $ZPROC_SESSION)"},
     {'t', "timeout", "TIME", "with --wait: so long at most (5s, 250ms, 1m); then status 124"},
     ARG_OPTIONS,
     {0},
@@ -57,6 +58,8 @@ static bool txn_build(struct request *request, const struct args *args, struct v
         request_set_str(request, FIELD_then, str_of(then));
     if (otherwise)
         request_set_str(request, FIELD_else, str_of(otherwise));
+    if (args_has(args, "ephemeral"))
+        request_set_int(request, FIELD_ephemeral, true);
     return wait_set(request, args, err);
 }
 
@@ -86,9 +89,8 @@ const struct command cmd_txn = {
     .notes = "Prints the value assigned, or an object of several. Assignments as for atomic.\n"
              "With --wait this makes queues, semaphores, barriers and elections.\n",
     .options = options,
-    .examples =
-        "  zproc txn --wait --if 'next < size(jobs)' --then 'job = jobs[next]; next = next + 1'\n"
-        "  zproc txn --wait --if 'free > 0' --then 'free = free - 1'\n"
-        "  zproc txn --if 'balance >= 5' --then 'balance = balance - 5' --else 'refused = true'\n",
+    .examples = "  zproc txn --wait --if 'next < size(jobs)' --then 'job = jobs[next]; next = next + 1'\n"
+                "  zproc txn --wait --if 'free > 0' --then 'free = free - 1'\n"
+                "  zproc txn --if 'balance >= 5' --then 'balance = balance - 5' --else 'refused = true'\n",
     .run = run_txn,
 };

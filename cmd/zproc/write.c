@@ -9,11 +9,19 @@ static int run_key_value(struct context *context, enum op op, bool print, struct
     struct request request = {.operation = op};
     AUTO_BUF struct buf value = {0};
     key_operand(&request, context->args.operands[0]);
+    if (args_has(&context->args, "ephemeral"))
+        request_set_int(&request, FIELD_ephemeral, true);
     if (!value_operand(&context->args, context->args.operands[1], &value, err))
         return FAILED;
     return print ? context_print(context, &request, buf_str(&value), err)
                  : context_do(context, &request, buf_str(&value), err);
 }
+
+static const struct option set_options[] = {
+    {'e', "ephemeral", NULL, "KEY goes with the session (--session, $ZPROC_SESSION)"},
+    VALUE_OPTIONS,
+    {0},
+};
 
 static int run_set(struct context *context, struct err *err)
 {
@@ -27,8 +35,11 @@ const struct command cmd_set = {
     .operands_min = 2,
     .operands_max = 2,
     .summary = "Set KEY to VALUE",
-    .notes = VALUE_NOTES "KEY#/a/0 writes inside the value (JSON Pointer; - appends to a list).\n",
-    .options = value_options,
+    .notes =
+        VALUE_NOTES "KEY#/a/0 writes inside the value (JSON Pointer; - appends to a list).\n"
+                    "An ephemeral key is deleted when its session ends, unless it is set again without -e.\n"
+                    "Within a run each worker has a session, which ends with it.\n",
+    .options = set_options,
     .examples = "  zproc set count 5\n  zproc set -s name -- \"$NAME\"\n  zproc set config @config.json\n",
     .run = run_set,
 };

@@ -26,6 +26,12 @@ static struct lock *lock_find(const struct job *job)
     return table_get(&job->server->locks, job->ns);
 }
 
+bool lock_is_held(const struct server *server, struct str ns)
+{
+    const struct lock *lock = table_get(&server->locks, ns);
+    return lock && lock->holder;
+}
+
 static struct lock *lock_get(struct server *server, struct str ns)
 {
     struct lock *lock = table_get(&server->locks, ns);

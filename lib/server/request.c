@@ -127,6 +127,7 @@ static void request_run(struct server *server, const struct frames *frames, bool
     }
     value_unref(job.value);
     request_release(&job.request);
+    orphans_remove(server);
     demands_try(server);
 }
 

@@ -232,6 +232,10 @@ void server_share(struct server *server);
 /* Searches the log for those who wait, for a moment. */
 void server_search(struct server *server);
 
+/* Removes the ephemeral keys of ended sessions, but not from a namespace that is locked. */
+void orphans_remove(struct server *server);
+/* The request may make keys ephemeral, or does not ask for it. */
+bool ephemeral_check(const struct job *job, struct err *err);
 /* Tries the waiting transactions whose keys have changed, until nothing more happens. */
 void demands_try(struct server *server);
 /* The parked transaction ends without an answer. */
@@ -250,6 +254,8 @@ void claims_end(struct server *server, struct peer *peer);
 
 /* A write to a namespace that is locked waits (*waits), or is refused. */
 bool lock_admit(struct job *job, bool *waits, struct err *err);
+/* Somebody has the namespace for itself. */
+bool lock_is_held(const struct server *server, struct str ns);
 /* What waits leaves the queue. */
 void lock_unpark(struct parked *parked);
 /* The connection has ended. */

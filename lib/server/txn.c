@@ -33,6 +33,7 @@ struct demand {
     struct value *args;
     int64_t arrival;
     char *session;  /* its name, as the writer; NULL: none */
+    bool ephemeral; /* what it assigns goes with the session */
     char *numbered; /* client and number; NULL: it has none */
     int64_t seq;
 };
@@ -71,6 +72,7 @@ static bool demand_parse(struct demand *demand, const struct job *job, struct er
     demand->space = job->space;
     demand->args = value_ref(job->value);
     demand->session = request_has(request, session) ? mem_copy(session.data, session.len) : NULL;
+    demand->ephemeral = request_bool(request, ephemeral);
     if (request_has(request, if) && !conditions_parse(demand, request->field[FIELD_if].keys, err))
         return false;
     if (request_has(request, then) && !(demand->then = assignments_parse(request_str(request, then), err)))
@@ -92,13 +94,32 @@ static bool demand_holds(const struct demand *demand)
     return true;
 }
 
+static struct session *demand_session(const struct server *server, const struct demand *demand)
+{
+    return demand->session ? session_find(server->store, str_of(demand->session)) : NULL;
+}
+
+static bool demand_own(const struct server *server, const struct demand *demand, struct txn *txn,
+                       struct err *err)
+{
+    struct session *session = demand_session(server, demand);
+    if (!session)
+        return err_set(err, ERR_LOST, "there is no session '%s' any more", demand->session);
+    txn_own(txn, session);
+    return true;
+}
+
 /* Carries out the assignments, which may be none. 0 with err on failure; *answer: a reference or NULL. */
-static int64_t demand_apply(const struct demand *demand, const struct assignments *what,
-                            struct value **answer, struct err *err)
+static int64_t demand_apply(const struct server *server, const struct demand *demand,
+                            const struct assignments *what, struct value **answer, struct err *err)
 {
     struct txn *txn = txn_begin(demand->space);
     *answer = NULL;
     if (what && !(*answer = write_assign(txn, what, demand->args, err))) {
+        txn_abort(txn);
+        return 0;
+    }
+    if (demand->ephemeral && !demand_own(server, demand, txn, err)) {
         txn_abort(txn);
         return 0;
     }
@@ -108,7 +129,7 @@ static int64_t demand_apply(const struct demand *demand, const struct assignment
 
 static void session_note(struct server *server, const struct demand *demand, int64_t revision)
 {
-    struct session *session = demand->session ? session_find(server->store, str_of(demand->session)) : NULL;
+    struct session *session = demand_session(server, demand);
     if (session && session_enter(session, demand->space, NULL))
         session_wrote(session, demand->space, revision);
 }
@@ -208,7 +229,7 @@ static void demand_try(struct server *server, struct demand *demand)
     deadline_remove(&server->demands, &demand->turn);
     if (!demand_holds(demand))
         return;
-    int64_t revision = demand_apply(demand, demand->then, &answer, &err);
+    int64_t revision = demand_apply(server, demand, demand->then, &answer, &err);
     if (revision) {
         session_note(server, demand, revision);
         held_send(server, parked, revision, answer);
@@ -228,7 +249,8 @@ void demands_try(struct server *server)
 
 bool handle_txn(struct job *job, struct err *err)
 {
-    if (!job_args_valid(job, err) || !claim_check(job, err) || !job_enter(job, err))
+    if (!job_args_valid(job, err) || !ephemeral_check(job, err) || !claim_check(job, err) ||
+        !job_enter(job, err))
         return false;
     struct demand *demand = mem_new(sizeof *demand);
     AUTO_VALUE struct value *answer = NULL;
@@ -239,7 +261,7 @@ bool handle_txn(struct job *job, struct err *err)
     if (parsed && !held && !demand->otherwise)
         err_set(err, ERR_CONFLICT, "the conditions do not hold");
     else if (parsed)
-        revision = demand_apply(demand, held ? demand->then : demand->otherwise, &answer, err);
+        revision = demand_apply(job->server, demand, held ? demand->then : demand->otherwise, &answer, err);
     if (revision)
         session_note(job->server, demand, revision);
     demand_free(demand);

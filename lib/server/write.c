@@ -35,12 +35,18 @@ static struct str job_path(const struct job *job)
 static bool set_apply(struct job *job, struct txn *txn, struct value **answer, struct err *err)
 {
     (void)answer;
-    return write_set(txn, job_key(job), job_path(job), job->value, err);
+    bool ephemeral = request_bool(&job->request, ephemeral);
+    if (!write_set(txn, job_key(job), job_path(job), job->value, err))
+        return false;
+    /* A key that is set anew without the flag stays. */
+    if (ephemeral || !request_has(&job->request, path))
+        txn_own(txn, ephemeral ? job->session : NULL);
+    return true;
 }
 
 bool handle_set(struct job *job, struct err *err)
 {
-    return job_write(job, set_apply, err);
+    return ephemeral_check(job, err) && job_write(job, set_apply, err);
 }
 
 static bool del_apply(struct job *job, struct txn *txn, struct value **answer, struct err *err)

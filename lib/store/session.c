@@ -53,6 +53,7 @@ void session_close(struct store *store, struct session *session)
         free(session->places[i]);
     }
     store->places -= session->place_count;
+    owned_orphan(store, &session->owned);
     free(session->places);
     free(session);
 }

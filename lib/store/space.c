@@ -80,6 +80,8 @@ void entry_push(struct entry *entry, int64_t revision, struct value *value, bool
         live_remove(entry);
     if (value && (!was_live || reborn))
         live_add(entry);
+    if (!value)
+        entry_disown(entry);
     if (entry->first + entry->count == entry->capacity) {
         if (entry->first > entry->count) {
             memmove(entry->versions, entry->versions + entry->first, entry->count * sizeof *entry->versions);

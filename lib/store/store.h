@@ -14,6 +14,7 @@
 #define WATCH_KEYS_MAX     1024   /* that one condition names */
 
 struct store;
+struct session;
 struct space;  /* a namespace */
 struct record; /* what one revision changed */
 
@@ -78,6 +79,8 @@ struct expr_scope txn_scope(struct txn *txn, const struct value *args);
 /* Takes value. ERR_INVALID or ERR_TOO_LARGE for a key that is none; value is then freed. */
 bool txn_set(struct txn *txn, struct str key, struct value *value, struct err *err);
 void txn_delete(struct txn *txn, struct str key); /* of a key that is there */
+/* The keys that it has set so far become ephemeral: they go with the session; NULL: they stay. */
+void txn_own(struct txn *txn, struct session *session);
 /* Makes it the next revision (also when nothing changed) and wakes whoever waits for it. ERR_TOO_LARGE past
  * the state limit: nothing has changed then. Ends the transaction either way. time_ms is the wall clock, who
  * an identification for the record. NULL on failure. */
@@ -230,8 +233,8 @@ bool store_scans(const struct store *store);
 /* Where room says false, a commit does not call the waits that it wakes; store_scan does later. */
 void store_set_room(struct store *store, bool (*room)(void *ctx), void *ctx);
 
-/* Calls found at each revision that changes one of the keys (a list of strings, taken; empty: anything), until
- * wait_cancel. found must not change the store, nor end a wait. */
+/* Calls found at each revision that changes one of the keys (a list of strings, taken; empty: anything),
+ * until wait_cancel. found must not change the store, nor end a wait. */
 struct wait *wait_standing(struct space *space, struct value *keys, watch_found *found, void *ctx);
 
 /* ---- Sessions ---- */
@@ -245,6 +248,12 @@ void session_close(struct store *store, struct session *session);
 bool session_enter(struct session *session, struct space *space, struct err *err);
 /* The ctx of its watch in this space that waits, or whose event is not acknowledged; NULL: there is none. */
 void *session_holder(const struct session *session, const struct space *space);
+/* Ephemeral keys whose session has ended are orphans until they are removed. A space with some, in which
+ * `may` is true; NULL: there is none. */
+struct space *store_orphaned(const struct store *store, bool (*may)(void *ctx, struct space *space),
+                             void *ctx);
+/* Deletes the orphans of the transaction's space. */
+void write_orphans(struct txn *txn);
 /* The holder is gone without an acknowledgement: its event will be delivered again. */
 void session_idle(struct session *session, const struct space *space);
 /* The event of the revision was dealt with: the cursor moves there (never back). ERR_INVALID for a revision

@@ -28,8 +28,10 @@ struct entry {
         capacity; /* first: versions that fell off stand before it until the array is packed */
     struct entry *previous, *next; /* live keys in order of insertion */
     struct link *waits;
-    size_t size;    /* bytes of the present value, counted in the store's state_bytes */
-    size_t pending; /* 1 + its place in the transaction that is under way; 0: none */
+    size_t size;         /* bytes of the present value, counted in the store's state_bytes */
+    size_t pending;      /* 1 + its place in the transaction that is under way; 0: none */
+    struct owned *owner; /* whose end removes it; NULL: it stays */
+    size_t owner_place;  /* in the owner's list */
     size_t key_len;
     char key[];
 };
@@ -75,10 +77,22 @@ struct space {
     char name[];
 };
 
+/* Keys that go with a session. */
+struct owned {
+    struct entry **items;
+    size_t count, capacity;
+};
+void entry_own(struct entry *entry, struct owned *owner);
+/* All of them lose their session. */
+void owned_orphan(struct store *store, struct owned *owned);
+void entry_disown(struct entry *entry); /* nothing happens when nobody owns it */
+
 struct pending {
     struct entry *entry;
     struct value *value; /* NULL: deleted */
     bool reborn;         /* inserted anew: it goes to the end of the order */
+    bool owns;           /* it changes hands, to `owner`, which may be NULL */
+    struct owned *owner;
 };
 /* There is one at a time, so its memory is kept for the next one. */
 struct txn {
@@ -116,6 +130,7 @@ struct store {
     struct txn txn;
     struct table spaces, sessions;
     struct space *nowhere; /* empty; stands for spaces that are not there */
+    struct owned orphans;  /* ephemeral keys whose session has ended */
     struct ring log;       /* of all spaces; revisions without gaps */
     int64_t revision;
     uint64_t births;
@@ -188,6 +203,7 @@ struct check {
 };
 #define CHECKS_MAX 32
 struct session {
+    struct owned owned; /* ephemeral keys */
     int64_t start;
     struct place **places;
     size_t place_count, place_capacity;

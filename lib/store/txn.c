@@ -152,6 +152,11 @@ static void change_apply(struct record *record, struct pending *pending)
     record->bytes += sizeof *change + sizeof(struct version) + bytes;
     entry->size = bytes;
     entry_push(entry, record->revision, value_ref(pending->value), pending->reborn && pending->value);
+    if (pending->owns && pending->value) {
+        entry_disown(entry);
+        if (pending->owner)
+            entry_own(entry, pending->owner);
+    }
 }
 
 const struct record *txn_commit(struct txn *txn, int64_t time_ms, struct str who, struct err *err)

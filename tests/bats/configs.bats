@@ -95,9 +95,9 @@ LONG press" ]
 
 @test "leader election: each candidate leads once" {
   example leader-election
-  said "candidate 0 leads
-candidate 1 leads
-candidate 2 leads
+  said "candidate 0
+candidate 1
+candidate 2
 3 terms"
 }
 

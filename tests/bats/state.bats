@@ -248,6 +248,13 @@ teardown() {
   [ "$(cat out)" = first ]
 }
 
+@test "an ephemeral key goes with its session" {
+  expect 0 '' zproc --session s set -e here 1
+  expect 0 '2' zproc --session s txn --if 'here == 1' --then 'too = 2' --ephemeral
+  expect 0 '{"here":1,"too":2}' zproc get
+  expect_error 2 "*session*" zproc set -e here 1
+}
+
 @test "cas" {
   expect 0 a zproc cas k a --absent
   expect_error 1 "*" zproc cas k b --absent

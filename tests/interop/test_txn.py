@@ -144,6 +144,87 @@ class Transactions(Case):
         self.assertTrue(first.silent())
 
 
+class Ephemeral(Case):
+    def setUp(self):
+        super().setUp()
+        self.c = self.client()
+        self.c.call("session_open", session="s")
+        self.c.call("session_open", session="t")
+
+    def test_close(self):
+        c = self.c
+        c.call("set", 1, key="a", session="s", ephemeral=True)
+        c.call("set", 2, key="b", session="s", ephemeral=True)
+        c.call("set", 3, key="c", session="s", ephemeral=True, ns="other")
+        c.call("set", 4, key="d", session="t", ephemeral=True)
+        c.call("set", 5, key="e", session="s")
+        w = self.client()
+        w.send("watch", keys=["a"])
+        until(lambda: c.stats()["waits"] == 1)
+        before = c.stats()["revision"]
+        c.call("session_close", session="s")
+        self.assertEqual(c.value("get"), {"d": 4, "e": 5})
+        self.assertEqual(c.value("get", ns="other"), {})
+        self.assertEqual(c.stats()["revision"], before + 2)
+        self.assertEqual({x["key"] for x in w.receive()["value"]["changes"]}, {"a", "b"})
+
+    def test_what_keeps_it(self):
+        c = self.c
+        for key in "abcdef":
+            c.call("set", 1, key=key, session="s", ephemeral=True)
+        c.call("set", 2, key="a")                                   # stays
+        c.call("incr", key="b")                                     # still goes
+        c.call("del", key="c"), c.call("update", {"c": 3})          # stays
+        c.call("set", 2, key="d", session="t", ephemeral=True)      # goes with t
+        c.call("replace", {**c.value("get"), "g": 1})               # e still goes
+        c.call("atomic", assign="f = {'x': f}")
+        c.call("set", 5, key="f", path="/x")                        # still goes
+        c.call("session_close", session="s")
+        self.assertEqual(c.value("get"), {"a": 2, "c": 3, "d": 2, "g": 1})
+        c.call("session_close", session="t")
+        self.assertEqual(c.value("get"), {"a": 2, "c": 3, "g": 1})
+
+    def test_txn(self):
+        c, w = self.c, self.client()
+        lead = {"if": ["!has(state.leader)"], "then": "leader = me", "wait": True, "ephemeral": True}
+        c.call("txn", {"me": "s"}, session="s", **lead)
+        id = w.send("txn", {"me": "t"}, session="t", **lead)
+        until(lambda: c.stats()["waits"] == 1)
+        self.assertEqual(c.value("get", key="leader"), "s")
+        c.call("session_close", session="s")
+        self.assertTrue(w.receive(id)["held"])
+        self.assertEqual(c.value("get", key="leader"), "t")
+        c.call("session_close", session="t")
+        self.assertEqual(c.value("get"), {})
+
+    def test_lost_while_waiting(self):
+        c, w = self.c, self.client()
+        id = w.send("txn", session="s", ephemeral=True, wait=True, **{"if": ["n > 0"], "then": "m = 1"})
+        until(lambda: c.stats()["waits"] == 1)
+        c.call("session_close", session="s")
+        c.call("set", 1, key="n")
+        with self.assertRaises(Refused) as caught:
+            w.receive(id)
+        self.assertEqual(caught.exception.code, "lost")
+        self.assertEqual(c.value("get"), {"n": 1})
+
+    def test_locked(self):
+        """A lock's holder does not bring them back: they go when it has unlocked."""
+        c, w = self.c, self.client()
+        c.call("set", 1, key="a", session="s", ephemeral=True)
+        lock = w.call("lock")
+        c.call("session_close", session="s")
+        self.assertEqual(c.value("get"), {"a": 1})
+        w.call("commit", {**lock["value"], "b": 2}, token=lock["token"])
+        self.assertEqual(c.value("get"), {"b": 2})
+
+    def test_refusals(self):
+        self.refused("invalid", "session", self.c, "set", 1, key="a", ephemeral=True)
+        self.refused("lost", "'x'", self.c, "set", 1, key="a", ephemeral=True, session="x")
+        self.refused("invalid", "session", self.c, "txn", then="a = 1", ephemeral=True)
+        self.refused("invalid", "ephemeral", self.c, "incr", key="a", ephemeral=True, session="s")
+
+
 class Queue(Case):
     def test_each_item_once(self):
         """Many workers take items from a queue: each item goes to exactly one of them."""
