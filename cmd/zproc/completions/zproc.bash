@@ -13,7 +13,7 @@ _zproc_options() {
     items) echo '--at -0 --null' ;;
     len) echo '--at' ;;
     eval) echo '-t --test --arg --argjson' ;;
-    set) echo '-s --string -J --strict' ;;
+    set) echo '-e --ephemeral -s --string -J --strict' ;;
     update) echo '-s --string -J --strict' ;;
     replace) echo '-s --string -J --strict' ;;
     setdefault) echo '-s --string -J --strict' ;;
@@ -24,7 +24,7 @@ _zproc_options() {
     cas) echo '--absent --at -s --string -J --strict' ;;
     patch) echo '--merge -s --string -J --strict' ;;
     atomic) echo '--arg --argjson' ;;
-    txn) echo '-i --if --then --else -w --wait -t --timeout --arg --argjson' ;;
+    txn) echo '-i --if --then --else -w --wait -e --ephemeral -t --timeout --arg --argjson' ;;
     watch) echo '-x --exclude --prefix --glob -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict --arg --argjson' ;;
     server) echo '--durability --log-limit --state-limit --insecure --persist' ;;
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;

@@ -158,6 +158,7 @@ _zproc() {
         '*:EXPR: ' ;;
     set)
       _arguments -s -S \
+        '(-e --ephemeral)'{-e,--ephemeral}'[KEY goes with the session (--session, $ZPROC_SESSION)]' \
         '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
@@ -366,6 +367,7 @@ _zproc() {
         '--then[what to do when the conditions hold\: '\''TARGET = EXPR; ...'\'']:ASSIGNMENTS: ' \
         '--else[what to do when they do not hold]:ASSIGNMENTS: ' \
         '(-w --wait)'{-w,--wait}'[wait until the conditions hold; who came first is served first]' \
+        '(-e --ephemeral)'{-e,--ephemeral}'[the keys assigned to go with the session (--session, $ZPROC_SESSION)]' \
         '(-t --timeout)'{-t,--timeout}'[with --wait\: so long at most (5s, 250ms, 1m); then status 124]:TIME: ' \
         '--arg[a string that the expression knows as NAME (may be repeated)]:NAME STRING: ' \
         '--argjson[the same with a JSON value]:NAME JSON: ' \
