@@ -68,6 +68,9 @@ static void link_close(zp_client *client)
     client_close(client->link);
     client->link = NULL;
     api_unlocked(client);
+    for (size_t i = 0; i < client->kept_count; i++)
+        zp_reply_free(client->kept[i]);
+    client->kept_count = 0;
 }
 
 void zp_client_free(zp_client *client)
@@ -75,6 +78,7 @@ void zp_client_free(zp_client *client)
     if (!client)
         return;
     link_close(client);
+    free(client->kept);
     free(client->ns);
     free(client->session);
     free(client->token);
@@ -198,13 +202,13 @@ void api_timeout(struct request *request, int64_t timeout_ms)
         request_set_int(request, FIELD_timeout_ms, timeout_ms);
 }
 
-struct value *api_keys(zp_client *client, const char *const *keys, size_t count)
+struct value *api_list(zp_client *client, const char *const *keys, size_t count)
 {
     struct value *list = value_list();
     client->err = (struct err){0};
     for (size_t i = 0; i < count; i++) {
         if (!utf8_valid(str_of(keys[i]))) {
-            err_set(&client->err, ERR_INVALID, "a key must be valid UTF-8");
+            err_set(&client->err, ERR_INVALID, "keys and expressions must be valid UTF-8");
             value_unref(list);
             return NULL;
         }
@@ -228,9 +232,10 @@ bool api_ready(zp_client *client)
 }
 
 /* What waits by itself carries its own timeout, which the server keeps. */
-static int64_t patience_of(const zp_client *client, enum op op)
+static int64_t patience_of(const zp_client *client, const struct request *request)
 {
-    return op_info(op)->kind == OP_KIND_WAIT ? ZP_FOREVER : client->timeout_ms;
+    bool waits = op_info(request->operation)->kind == OP_KIND_WAIT || request_bool(request, wait);
+    return waits ? ZP_FOREVER : client->timeout_ms;
 }
 
 enum zp_code api_ask(zp_client *client, struct request *request, struct str value, zp_reply **reply)
@@ -241,8 +246,7 @@ enum zp_code api_ask(zp_client *client, struct request *request, struct str valu
     if (!api_ready(client))
         return api_fail(client);
     api_stamp(client, request);
-    if (!client_do(client->link, request, value, patience_of(client, request->operation), &answer,
-                   &client->err))
+    if (!client_do(client->link, request, value, patience_of(client, request), &answer, &client->err))
         return api_fail(client);
     client->revision = answer.rev;
     if (reply)

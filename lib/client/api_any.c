@@ -1,6 +1,9 @@
 /* The public API's requests by name, and its side for event loops. */
 #include "api_priv.h"
 
+#include <limits.h>
+#include <poll.h>
+
 /* What the library fills in itself. */
 static bool field_own(struct str name)
 {
@@ -99,17 +102,92 @@ enum zp_code zp_send(zp_client *client, const char *op, const char *fields, cons
     return api_fail(client);
 }
 
+static zp_reply *kept_take(zp_client *client, size_t index)
+{
+    zp_reply *reply = client->kept[index];
+    client->kept_count--;
+    memmove(client->kept + index, client->kept + index + 1,
+            (client->kept_count - index) * sizeof *client->kept);
+    return reply;
+}
+
 zp_reply *zp_next(zp_client *client)
 {
     struct reply reply;
-    return api_ready(client) && client_next(client->link, &reply) ? api_reply(&reply) : NULL;
+    if (!api_ready(client))
+        return NULL;
+    if (client->kept_count > 0)
+        return kept_take(client, 0);
+    return client_next(client->link, &reply) ? api_reply(&reply) : NULL;
+}
+
+/* The reply with this number, if it has arrived. */
+static zp_reply *reply_find(zp_client *client, int64_t id)
+{
+    struct reply reply;
+    for (size_t i = 0; i < client->kept_count; i++)
+        if (zp_reply_id(client->kept[i]) == id)
+            return kept_take(client, i);
+    while (client_next(client->link, &reply)) {
+        if (reply.id == id)
+            return api_reply(&reply);
+        mem_grow(client->kept, client->kept_capacity, client->kept_count);
+        client->kept[client->kept_count++] = api_reply(&reply);
+    }
+    return NULL;
+}
+
+/* One step, when there is something to read or to write before the monotonic time (below 0: no end). */
+static bool step_wait(zp_client *client, int64_t until_ms)
+{
+    int64_t left = until_ms < 0 ? -1 : until_ms - time_now_ms();
+    if (until_ms >= 0 && left < 0)
+        return err_set(&client->err, ERR_TIMEOUT, "no reply in time");
+    struct pollfd poll_fd = {.fd = client_fd(client->link), .events = client_events(client->link)};
+    poll(&poll_fd, 1, left > INT_MAX ? INT_MAX : (int)left);
+    return client_step(client->link, &client->err);
+}
+
+static bool awaits(zp_client *client, int64_t id)
+{
+    if (client_fd(client->link) < 0)
+        return client_step(client->link, &client->err);
+    return client_awaits(client->link, id) ||
+           err_set(&client->err, ERR_INVALID, "no request %lld of this connection is unanswered",
+                   (long long)id);
+}
+
+enum zp_code zp_wait(zp_client *client, int64_t id, int64_t timeout_ms, zp_reply **reply)
+{
+    int64_t until = timeout_ms < 0 ? -1 : time_now_ms() + timeout_ms;
+    zp_reply *found = NULL;
+    if (reply)
+        *reply = NULL;
+    if (!api_ready(client))
+        return api_fail(client);
+    while (!(found = reply_find(client, id)))
+        if (!awaits(client, id) || !step_wait(client, until))
+            return api_fail(client);
+    client->err = found->reply.error;
+    client->revision = found->reply.ok ? found->reply.rev : client->revision;
+    if (found->reply.ok && reply)
+        *reply = found;
+    else
+        zp_reply_free(found);
+    return api_fail(client);
 }
 
 enum zp_code zp_cancel(zp_client *client, int64_t id)
 {
     struct request request = {.operation = OP_cancel};
     request_set_int(&request, FIELD_call, id);
-    if (api_ask(client, &request, NO_VALUE, NULL) == ZP_OK)
-        client_forget(client->link, id);
-    return api_fail(client);
+    if (api_ask(client, &request, NO_VALUE, NULL) != ZP_OK)
+        return api_fail(client);
+    client_forget(client->link, id);
+    for (size_t i = 0; i < client->kept_count;)
+        if (zp_reply_id(client->kept[i]) == id)
+            zp_reply_free(kept_take(client, i));
+        else
+            i++;
+    return ZP_OK;
 }

@@ -14,6 +14,8 @@ struct zp_client {
     char *lock_ns, *lock_token; /* NULL: no lock */
     int64_t timeout_ms, patience_ms;
     int64_t revision;
+    zp_reply **kept; /* arrived while zp_wait waited for another */
+    size_t kept_count, kept_capacity;
     struct err err;
 };
 
@@ -32,8 +34,8 @@ void api_key(struct request *request, const char *key);
 void api_timeout(struct request *request, int64_t timeout_ms);
 /* Forgets the lock. */
 void api_unlocked(zp_client *client);
-/* A list of keys for a request, to be unreffed after it; NULL with client->err. */
-struct value *api_keys(zp_client *client, const char *const *keys, size_t count);
+/* A list of keys or expressions for a request, to be unreffed after it; NULL with client->err. */
+struct value *api_list(zp_client *client, const char *const *keys, size_t count);
 /* Whether the client's session matters to an operation. */
 bool api_session(enum op op);
 enum zp_code api_code(enum err_code code);

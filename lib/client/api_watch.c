@@ -29,7 +29,7 @@ static bool watch_request(zp_client *client, const zp_watch_spec *spec, struct r
     request_set_str(request, FIELD_condition, str_of(conditions[spec->condition]));
     request_set_str(request, FIELD_want, str_of(wants[spec->want]));
     if (spec->key_count > 0) {
-        if (!(*keys = api_keys(client, spec->keys, spec->key_count)))
+        if (!(*keys = api_list(client, spec->keys, spec->key_count)))
             return false;
         request_set_keys(request, FIELD_keys, *keys);
     }

@@ -30,7 +30,7 @@ enum zp_code zp_del(zp_client *client, const char *key)
 enum zp_code zp_del_keys(zp_client *client, const char *const *keys, size_t count)
 {
     struct request request = {.operation = OP_del};
-    AUTO_VALUE struct value *list = api_keys(client, keys, count);
+    AUTO_VALUE struct value *list = api_list(client, keys, count);
     if (!list)
         return api_fail(client);
     request_set_keys(&request, FIELD_keys, list);

@@ -68,6 +68,7 @@ static bool client_connect(struct client *client, int64_t timeout_ms, int64_t un
         poll(NULL, 0, pause_ms);
         pause_ms = pause_ms * 2 < RETRY_MOST_MS ? pause_ms * 2 : RETRY_MOST_MS;
     }
+    client->sent_count = 0; /* a new connection answers nothing of the old one */
     return true;
 }
 
@@ -393,9 +394,19 @@ bool client_next(struct client *client, struct reply *reply)
     return false;
 }
 
+bool client_awaits(const struct client *client, int64_t id)
+{
+    for (size_t i = 0; i < client->sent_count; i++)
+        if (client->sent[i].id == id)
+            return client->conn != NULL;
+    return false;
+}
+
 void client_forget(struct client *client, int64_t id)
 {
-    sent_remove(client, id);
+    for (size_t i = 0; i < client->sent_count; i++)
+        if (client->sent[i].id == id)
+            client->sent[i--] = client->sent[--client->sent_count];
     for (size_t i = 0; i < client->reply_count; i++) {
         if (client->replies[i].id != id)
             continue;

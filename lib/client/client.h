@@ -47,6 +47,8 @@ short client_events(const struct client *client);
 bool client_step(struct client *client, struct err *err);
 /* Sends without waiting; returns the id that the reply will carry, 0 with err on failure. */
 int64_t client_send(struct client *client, struct request *request, struct str value, struct err *err);
+/* Whether the answer to what client_send sent may still arrive. */
+bool client_awaits(const struct client *client, int64_t id);
 /* What client_send sent will not be answered, or nobody waits for it any more. */
 void client_forget(struct client *client, int64_t id);
 /* The next reply that has arrived, whatever it answers. False when there is none. */

@@ -185,6 +185,25 @@ enum zp_code zp_cas_absent(zp_client *client, const char *key, const char *json,
 /* Sets a key if it was last changed at this revision; else ZP_CONFLICT. */
 enum zp_code zp_cas_at(zp_client *client, const char *key, int64_t revision, const char *json, size_t len);
 
+/* ---- Transactions ---- */
+
+/* Conditions, and what to do when they hold. All that is 0 or NULL means the default, so begin with {0} ({}
+ * in C++). Everything is borrowed for the call only. */
+typedef struct zp_txn_spec {
+    const char *const
+        *conditions; /* condition_count expressions, which must all be true; an error is false */
+    size_t condition_count;
+    const char *then_do; /* assignments as for zp_atomic() when they hold */
+    const char *else_do; /* the same for when they do not */
+    const char *named;   /* as for zp_eval() */
+    bool wait;           /* wait until the conditions hold; first come first served */
+} zp_txn_spec;
+
+/* Tests the conditions and carries out the assignments in one step. The reply holds what was assigned, as
+ * with zp_atomic(), and the field held. ZP_CONFLICT when the conditions do not hold and nothing is to be done
+ * then; ZP_TIMEOUT when they did not within timeout_ms, which counts with wait only. */
+enum zp_code zp_txn(zp_client *client, const zp_txn_spec *spec, int64_t timeout_ms, zp_reply **reply);
+
 /* ---- Locking ---- */
 
 /* A lock is for read-modify-writes that take a while. Meanwhile writes of other clients wait; reads do not.
@@ -317,6 +336,10 @@ enum zp_code zp_send_watch(zp_client *client, const zp_watch_spec *spec, int64_t
 /* The next reply that has arrived, in no order; the caller frees it. NULL when there is none. Call it until
  * then after each zp_step(). */
 zp_reply *zp_next(zp_client *client);
+/* Waits up to timeout_ms for the reply to the request of this number, and leaves others to zp_next(). As with
+ * blocking calls a request that was not done is its code here. ZP_INVALID when no such request is unanswered;
+ * what was sent before the connection ended is not. */
+enum zp_code zp_wait(zp_client *client, int64_t id, int64_t timeout_ms, zp_reply **reply);
 /* Ends a request that waits (a watch, a call); it is not answered any more. Blocks for the answer to this. */
 enum zp_code zp_cancel(zp_client *client, int64_t id);
 

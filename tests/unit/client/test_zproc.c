@@ -289,6 +289,37 @@ static void lists_and_patches(void **state)
     assert_reply(reply, "{\"l\":1,\"m\":2}");
 }
 
+/* ---- Transactions ---- */
+
+static void transactions(void **state)
+{
+    zp_client *client = *state;
+    const char *const conditions[] = {"size(jobs) > 0", "n == n"}, *const bad[] = {"\xff"};
+    zp_txn_spec spec = {.conditions = conditions,
+                        .condition_count = 2,
+                        .then_do = "job = jobs[0]; jobs = []",
+                        .named = "{\"n\":1}"};
+    zp_reply *reply;
+    int64_t held;
+    assert_refused(client, zp_txn(client, &spec, 0, &reply), ZP_CONFLICT, "");
+    assert_null(reply);
+    spec.else_do = "idle = true";
+    check(client, zp_txn(client, &spec, 0, &reply));
+    assert_true(zp_reply_number(reply, "held", &held));
+    assert_int_equal(held, 0);
+    assert_reply(reply, "true");
+    spec.else_do = NULL;
+    spec.wait = true;
+    assert_refused(client, zp_txn(client, &spec, 1, &reply), ZP_TIMEOUT, "");
+    check(client, zp_set(client, "jobs", "[7]", ZP_TEXT));
+    check(client, zp_txn(client, &spec, ZP_FOREVER, &reply));
+    assert_true(zp_reply_number(reply, "held", &held));
+    assert_int_equal(held, 1);
+    assert_reply(reply, "{\"job\":7,\"jobs\":[]}");
+    spec = (zp_txn_spec){.conditions = bad, .condition_count = 1};
+    assert_refused(client, zp_txn(client, &spec, 0, &reply), ZP_INVALID, "UTF-8");
+}
+
 /* ---- Locks ---- */
 
 static void locks(void **state)
@@ -576,6 +607,31 @@ static void cancelled(void **state)
     assert_null(zp_next(client));
 }
 
+static void wait_for_one_of_several(void **state)
+{
+    zp_client *client = *state;
+    const zp_watch_spec spec = {0};
+    int64_t watch, first, second;
+    zp_reply *reply;
+    check(client, zp_send_watch(client, &spec, ZP_FOREVER, &watch));
+    check(client, zp_send(client, "len", NULL, NULL, 0, &first));
+    check(client, zp_send(client, "get", "{\"key\":\"no\"}", NULL, 0, &second));
+    assert_refused(client, zp_wait(client, second, PATIENCE_MS, &reply), ZP_NOT_FOUND, "'no'");
+    assert_null(reply);
+    assert_refused(client, zp_wait(client, watch, 1, &reply), ZP_TIMEOUT, "in time");
+    reply = zp_next(client);
+    assert_non_null(reply);
+    assert_int_equal(zp_reply_id(reply), first);
+    assert_reply(reply, "0");
+    check(client, zp_send(client, "len", NULL, NULL, 0, &first));
+    check(client, zp_set(client, "k", "1", ZP_TEXT));
+    check(client, zp_wait(client, watch, PATIENCE_MS, &reply));
+    assert_int_equal(zp_reply_revision(reply), zp_revision(client));
+    zp_reply_free(reply);
+    check(client, zp_wait(client, first, PATIENCE_MS, NULL));
+    assert_refused(client, zp_wait(client, first, ZP_FOREVER, &reply), ZP_INVALID, "unanswered");
+}
+
 static void connect_begin_to_nobody(void **state)
 {
     (void)state;
@@ -620,20 +676,25 @@ static void a_server_that_goes(void **state)
     struct server_process own;
     char address[64];
     zp_client *client = zp_client_new(), *loop = zp_client_new();
+    const zp_watch_spec spec = {0};
     zp_reply *reply;
+    int64_t id;
     (void)state;
     snprintf(address, sizeof address, "ipc://@zproc-api-own-%d", (int)getpid());
     server_process_start(&own, address);
     zp_set_patience(client, PATIENCE_MS);
     check(client, zp_connect(client, address));
     check(loop, zp_connect(loop, address));
+    check(loop, zp_send_watch(loop, &spec, ZP_FOREVER, &id));
     server_process_end(&own, SIGKILL);
+    assert_refused(loop, zp_wait(loop, id, ZP_FOREVER, &reply), ZP_UNREACHABLE, "cannot reach");
     assert_refused(loop, zp_get(loop, "k", ZP_NOW, &reply), ZP_UNREACHABLE, "cannot reach");
     assert_refused(loop, zp_step(loop), ZP_UNREACHABLE, "gone");
     server_process_start(&own, address);
     check(client, zp_set(client, "k", "1", ZP_TEXT));
     check(loop, zp_get(loop, "k", ZP_NOW, &reply));
     assert_reply(reply, "1");
+    assert_refused(loop, zp_wait(loop, id, ZP_FOREVER, &reply), ZP_INVALID, "unanswered");
     server_process_end(&own, SIGTERM);
     zp_client_free(client);
     zp_client_free(loop);
@@ -671,6 +732,7 @@ int main(void)
         with_client(read_and_write_at_once),
         with_client(compare_and_set),
         with_client(lists_and_patches),
+        with_client(transactions),
         with_client(locks),
         with_client(a_lock_that_is_lost),
         with_client(any_request),
@@ -681,6 +743,7 @@ int main(void)
         with_client(claims),
         with_client(event_loop),
         with_client(cancelled),
+        with_client(wait_for_one_of_several),
         cmocka_unit_test(connect_begin_to_nobody),
         with_client(threads),
         cmocka_unit_test(a_server_that_goes),
