@@ -170,9 +170,10 @@ class Server:
         self.arguments = list(arguments)
         if self.folder:
             self.arguments += ["--persist", self.folder]
+        self.durability = durability
         if durability:
             self.arguments += ["--durability", durability]
-        self.environment = {**os.environ, **(environment or {})}
+        self.environment = {**os.environ, "ZPROC_FAULT_FOLDER": self.folder or "", **(environment or {})}
         self.kills = 0
         self.process = None
         self.start()

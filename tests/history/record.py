@@ -13,6 +13,7 @@ from link import LOST, Client, Link, Refused, link_until
 
 ERRORS = {"not_found": NOT_FOUND, "conflict": CONFLICT, "type": TYPE}
 KEYS = 4  # that are busy at a time
+PAUSE = 0.002  # seconds at most between two operations of a client
 EPOCH = 0.25  # seconds until others are: bounds the history of one key
 
 
@@ -86,7 +87,7 @@ def ask(call, write, key, name, args):
     return got["rev"], got["value"]
 
 
-def client_run(path, notes_path, number, end, resend, extra):
+def client_run(path, notes_path, number, end, resend, extra, allow):
     """One client: random operations until the time is over. Without resend a lost connection leaves the outcome
     unknown and a new client goes on."""
     notes, rng, count, seen = Notes(notes_path), random.Random(number), 0, 0
@@ -104,8 +105,13 @@ def client_run(path, notes_path, number, end, resend, extra):
         try:
             rev, result = ask(*((numbered.ask, numbered.write) if resend else (link.call, link.call)), key, name, args)
         except Refused as refused:
-            if refused.unknown or refused.code not in ERRORS:
-                raise
+            if refused.unknown:
+                continue
+            if refused.code not in ERRORS:
+                if not allow(refused):
+                    raise
+                notes.add("drop", count)
+                continue
             rev, result = None, ERRORS[refused.code]
         except LOST:
             if resend:
@@ -116,6 +122,8 @@ def client_run(path, notes_path, number, end, resend, extra):
         notes.add("end", count, result, rev, time.monotonic())
         if isinstance(result, int) and not isinstance(result, bool):
             seen = result
+        time.sleep(rng.random() * PAUSE)
+    (numbered or link).close()
 
 
 class Recording:
@@ -127,13 +135,17 @@ class Recording:
         self.acknowledged = []  # (revision, key, Op): writes that changed something or not, with an answer
 
     def add(self, path, who):
-        ends, calls = {}, []
+        ends, calls, dropped = {}, [], set()
         for line in Notes.read(path):
             if line[0] == "call":
                 calls.append(line[1:])
+            elif line[0] == "drop":
+                dropped.add(line[1])
             else:
                 ends[line[1]] = line[2:]
         for count, key, name, args, call in calls:
+            if count in dropped:
+                continue
             result, rev, end = ends.get(count, (UNKNOWN, None, NEVER))
             op = Op(name, tuple(args), call, end, result, who)
             self.keys.setdefault(key, []).append(op)
@@ -148,16 +160,17 @@ class Recording:
         return sum(op.result is UNKNOWN for ops in self.keys.values() for op in ops)
 
 
-def record(path, folder, seconds, clients=8, kill_clients=0.0, resend=False, extra=(), hurt=None):
+def record(path, folder, seconds, clients=8, kill_clients=0.0, resend=False, extra=(), hurt=None,
+           allow=lambda refused: False):
     """Lets clients work for some seconds; kill_clients: how many are killed a second; hurt() is called again and
-    again meanwhile (it sleeps). Returns a Recording and the number of kills."""
+    again meanwhile (it sleeps); allow(refused): this refusal is expected, nothing was changed. Returns a Recording and the number of kills."""
     end = time.monotonic() + seconds
     rng, files, running = random.Random(), [], {}
 
     def begin():
         number = len(files)
         files.append("%s/client-%d" % (folder, number))
-        running[spawn(lambda: client_run(path, files[number], number + 1, end, resend, extra))] = number
+        running[spawn(lambda: client_run(path, files[number], number + 1, end, resend, extra, allow))] = number
 
     for _ in range(clients):
         begin()

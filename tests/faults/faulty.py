@@ -1,0 +1,39 @@
+"""A server whose writes and syncs fail, or end it, when the test says so."""
+import ctypes
+import errno
+import mmap
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "history"))
+
+from link import Server  # noqa: E402
+
+SHIM = os.environ["ZPROC_FAULT_SHIM"]
+WRITE, SYNC = 1, 2
+FAIL, FAIL_HALF, KILL_BEFORE, KILL_HALF, KILL_AFTER = 1, 2, 3, 4, 5
+
+
+class Control(ctypes.Structure):
+    """As in shim.c."""
+    _fields_ = [(name, ctypes.c_int32) for name in ("call", "action", "error", "skip", "struck")]
+
+
+class FaultyServer(Server):
+    def __init__(self, *arguments, **options):
+        self.control_file = tempfile.NamedTemporaryFile(prefix="zproc-fault-")
+        self.control_file.truncate(mmap.PAGESIZE)
+        self.map = mmap.mmap(self.control_file.fileno(), mmap.PAGESIZE)
+        self.control = Control.from_buffer(self.map)
+        environment = {"LD_PRELOAD": SHIM, "ZPROC_FAULT_CONTROL": self.control_file.name,
+                       "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        super().__init__(*arguments, environment=environment, **options)
+
+    def strike(self, call, action, skip=0, error=errno.EIO):
+        self.control.call = 0
+        self.control.action, self.control.skip, self.control.error, self.control.struck = action, skip, error, 0
+        self.control.call = call
+
+    def heal(self):
+        self.control.call = 0

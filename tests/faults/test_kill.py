@@ -1,0 +1,162 @@
+"""kill -9 of a server that keeps its state, at any time and at chosen writes, under load: nothing that was
+acknowledged is lost, nothing is done twice, watchers in sessions see every change exactly once and in order.
+ZPROC_KILLS: how many for each durability (default 20)."""
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+from faulty import KILL_AFTER, KILL_BEFORE, KILL_HALF, SYNC, WRITE, FaultyServer
+from link import LOST, Client, Link, link_until, log_of, until
+from record import Notes, join, spawn
+
+KILLS = int(os.environ.get("ZPROC_KILLS", "20"))
+WORKERS = 8
+
+
+def work(path, notes, number, stop):
+    """Adds one to a sum, then sets its own key to how often it did."""
+    client, done, rev = Client(path), 0, 0
+    while not os.path.exists(stop):
+        for got in (client.write("incr", key="sum"), client.write("set", done + 1, key="w%d" % number)):
+            assert got["rev"] > rev, "revision %d after %d" % (got["rev"], rev)
+            rev = got["rev"]
+        done += 1
+        notes.add("done", done, rev, client.again)
+        time.sleep(random.random() * 0.004)
+    client.close()
+
+
+def watch(path, notes, session, last, **condition):
+    """Notes every event, then acknowledges it with the next request."""
+    link = link_until(path)
+    while True:
+        try:
+            ack = {"ack": last} if last else {}
+            got = link.call("watch", session=session, **ack, **condition)
+            last = got["rev"]
+            notes.add(last)
+        except LOST:
+            link.close()
+            link = link_until(path)
+
+
+class Watcher:
+    """A session's watcher; again() kills it and starts another, which may see one event a second time."""
+
+    def __init__(self, path, folder, session, **condition):
+        self.path, self.session, self.condition = path, session, condition
+        self.file = folder + "/" + session
+        self.kills = 0
+        link = Link(path)
+        link.call("session_open", session=session, rev=0)
+        link.close()
+        self.start(0)
+
+    def start(self, last):
+        self.pid = spawn(lambda: watch(self.path, Notes(self.file), self.session, last, **self.condition))
+
+    def seen(self):
+        return [line[0] for line in Notes.read(self.file)] if os.path.exists(self.file) else []
+
+    def end(self):
+        os.kill(self.pid, signal.SIGKILL)
+        join(self.pid)
+
+    def again(self):
+        self.end()
+        self.kills += 1
+        Notes(self.file).add("killed")
+        self.start(0)
+
+
+class Kill(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="zproc-kill-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def hurt(self, server, rng):
+        """One kill: at any time, or at, within or behind one of the next writes or syncs."""
+        if rng.random() < 0.5:
+            time.sleep(rng.random() * 0.08)
+            server.restart()
+            return
+        call = rng.choice((WRITE, SYNC)) if server.durability == "always" else WRITE
+        server.strike(call, rng.choice((KILL_BEFORE, KILL_HALF, KILL_AFTER)), skip=rng.randrange(60))
+        try:
+            self.assertEqual(server.wait(), -signal.SIGKILL)
+        except subprocess.TimeoutExpired:
+            self.fail("no write came: %s" % server.said())
+        server.heal()
+        server.kills += 1
+        server.start()
+
+    def campaign(self, durability, *arguments):
+        server = FaultyServer("--log-limit", "1GiB", *arguments, persist=True, durability=durability)
+        self.addCleanup(server.remove)
+        everything = Watcher(server.path, self.folder, "everything")
+        sums = Watcher(server.path, self.folder, "sums", keys=["sum"])
+        mortal = Watcher(server.path, self.folder, "mortal")
+        stop = self.folder + "/stop"
+        files = ["%s/worker-%d" % (self.folder, n) for n in range(WORKERS)]
+        pids = [spawn(lambda: work(server.path, Notes(file), n, stop)) for n, file in enumerate(files)]
+        rng = random.Random()
+        for _ in range(KILLS):
+            self.hurt(server, rng)
+            if rng.random() < 0.2:
+                mortal.again()
+        open(stop, "w").close()
+        self.assertEqual([join(pid) for pid in pids], [0] * WORKERS, server.said())
+        try:
+            self.study(server, [Notes.read(file) for file in files], everything, sums, mortal)
+        finally:
+            for watcher in (everything, sums, mortal):
+                watcher.end()
+        server.stop()
+
+    def study(self, server, workers, everything, sums, mortal):
+        link = Link(server.path)
+        done = [lines[-1][1] if lines else 0 for lines in workers]
+        self.assertEqual(link.value("get", key="sum"), sum(done))
+        self.assertEqual([link.value("get", key="w%d" % n) for n in range(WORKERS)], done)
+        log = dict(log_of(server.path))
+        for number, lines in enumerate(workers):
+            for _, count, rev, _ in lines:
+                self.assertEqual(log[rev]["changes"][0]["value"], count)
+                self.assertEqual(log[rev]["changes"][0]["key"], "w%d" % number)
+        changes = list(log)
+        adds = [rev for rev, event in log.items() if event["changes"][0]["key"] == "sum"]
+        self.assertEqual([log[rev]["changes"][0]["value"] for rev in adds], list(range(1, sum(done) + 1)))
+        self.assertEqual(len(changes), 2 * sum(done))
+        for watcher, expected in ((everything, changes), (sums, adds), (mortal, changes)):
+            until(lambda: watcher.seen()[-1:] == expected[-1:], "the last event of '%s'" % watcher.session)
+        self.same(everything.seen(), changes)
+        self.same(sums.seen(), adds)
+        seen = mortal.seen()
+        once = [rev for i, rev in enumerate(seen) if rev != "killed" and
+                not (i > 1 and seen[i - 1] == "killed" and rev in seen[max(0, i - 3):i])]
+        self.same(once, changes)
+        print("%s: %d servers and %d watchers killed, %d changes, %d requests sent again, revision %d" % (
+            server.durability, server.kills, mortal.kills, len(changes), sum(lines[-1][3] for lines in workers),
+            changes[-1]))
+        link.close()
+
+    def same(self, seen, expected):
+        if seen != expected:
+            place = next((i for i, (a, b) in enumerate(zip(seen, expected)) if a != b), min(len(seen), len(expected)))
+            self.fail("event %d of %d (%d expected): seen %r, in the log %r" % (
+                place, len(seen), len(expected), seen[max(0, place - 3):place + 5], expected[max(0, place - 3):place + 5]))
+
+    def test_always(self):
+        self.campaign("always")
+
+    def test_process(self):
+        self.campaign("process")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
