@@ -3,12 +3,9 @@ import ctypes
 import errno
 import mmap
 import os
-import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "history"))
-
-from link import Server  # noqa: E402
+from link import Server
 
 SHIM = os.environ["ZPROC_FAULT_SHIM"]
 WRITE, SYNC = 1, 2

@@ -1,6 +1,5 @@
 /* Preloaded into a server: makes the writes and syncs of one folder's files fail, or ends the server at one
  * of them, as a file that the test maps too says. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,11 +29,18 @@ static pid_t server;
 static ssize_t (*real_write)(int, const void *, size_t);
 static int (*real_fdatasync)(int), (*real_fsync)(int);
 
+/* Copied, because ISO C has no way from a pointer to data to one to a function. */
+static void real_find(void *slot, const char *name)
+{
+    void *symbol = dlsym(RTLD_NEXT, name);
+    memcpy(slot, &symbol, sizeof symbol);
+}
+
 __attribute__((constructor)) static void shim_open(void)
 {
-    real_write = (ssize_t(*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
-    real_fdatasync = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
-    real_fsync = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    real_find(&real_write, "write");
+    real_find(&real_fdatasync, "fdatasync");
+    real_find(&real_fsync, "fsync");
     const char *path = getenv("ZPROC_FAULT_CONTROL");
     folder = getenv("ZPROC_FAULT_FOLDER");
     int fd = path && folder ? open(path, O_RDWR | O_CLOEXEC) : -1;

@@ -192,8 +192,8 @@ class Server:
         with open(self.root + "/stderr") as file:
             return file.read()
 
-    def wait(self):
-        status = self.process.wait(PATIENCE)
+    def wait(self, patience=PATIENCE):
+        status = self.process.wait(patience)
         self.process.stdout.close()
         return status
 
