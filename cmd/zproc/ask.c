@@ -111,16 +111,32 @@ static int64_t time_left(int64_t timeout_ms, int64_t start_us)
     return used_ms < timeout_ms ? timeout_ms - used_ms : 0;
 }
 
+static void fields_add(const struct context *context, struct request *request)
+{
+    const char *name = args_value(&context->args, "namespace");
+    name = name ? name : env("ZPROC_NAMESPACE");
+    if (name)
+        request_set_str(request, FIELD_ns, str_of(name));
+    /* Inside of 'atomic -- CMD': what would wait for that lock is refused. */
+    const char *lock = env("ZPROC_LOCK");
+    bool waits = op_info(request->operation)->kind == OP_KIND_WRITE || request->operation == OP_lock;
+    if (lock && waits && !request_has(request, token))
+        request_set_str(request, FIELD_token, str_of(lock));
+}
+
+bool context_send(struct context *context, struct request *request, struct err *err)
+{
+    fields_add(context, request);
+    return client_send(context->client, request, (struct str){0}, err) != 0;
+}
+
 bool context_ask(struct context *context, struct request *request, struct str value, struct reply *reply,
                  struct err *err)
 {
     int64_t start_us = time_now_us();
     if (!context->client && !context_connect(context, err))
         return false;
-    const char *name = args_value(&context->args, "namespace");
-    name = name ? name : env("ZPROC_NAMESPACE");
-    if (name)
-        request_set_str(request, FIELD_ns, str_of(name));
+    fields_add(context, request);
     if (!session_add(context, request, err))
         return false;
     int64_t timeout_ms = context->timeout_ms < 0 ? -1 : time_left(context->timeout_ms, start_us);

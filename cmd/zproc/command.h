@@ -99,16 +99,22 @@ struct context {
     struct client *client; /* NULL until the first question */
     const char *session;   /* NULL: none */
     int64_t timeout_ms;    /* of a question, from connecting to its answer; <0: no end */
+    int failure_status;    /* what a failure exits with; 0: as its error says */
 };
 /* Where the server is: --address, $ZPROC_ADDRESS, ./.zproc/address. Owned by the caller; NULL with err. */
 char *address_find(const struct args *args, struct err *err);
 /* Connects when it is the first, adds namespace and session, asks and waits. */
 bool context_ask(struct context *context, struct request *request, struct str value, struct reply *reply,
                  struct err *err);
-/* The same, for commands that need nothing of the answer. */
+/* Sends without waiting; client_next has the answer. The connection is there already. */
+bool context_send(struct context *context, struct request *request, struct err *err);
+/* The same as context_ask, for commands that need nothing of the answer. */
 int context_do(struct context *context, struct request *request, struct str value, struct err *err);
 /* The same, and prints the answer's value. */
 int context_print(struct context *context, struct request *request, struct str value, struct err *err);
+
+/* atomic -- CMD: the operands as a command that works on the locked namespace. */
+int run_locked(struct context *context, struct err *err);
 
 /* ---- Operands ---- */
 

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 /* "zproc: COMMAND: why" on stderr; returns the exit status. */
-static int report(const struct args *args, const char *command, const struct err *err)
+static int report(const struct args *args, const char *command, int failure_status, const struct err *err)
 {
     if (!args_has(args, "quiet")) {
         AUTO_BUF struct buf line = {0};
@@ -16,7 +16,7 @@ static int report(const struct args *args, const char *command, const struct err
         /* Where stderr itself fails there is nobody left to tell; the status still says it. */
         (void)fd_write_all(STDERR_FILENO, line.data, line.len);
     }
-    return err_code_status(err->code);
+    return failure_status ? failure_status : err_code_status(err->code);
 }
 
 static int print_help(const struct command *command, struct err *err)
@@ -119,7 +119,8 @@ int main(int argc, char **argv)
     args_init(&context.args, argc);
     int status = run(&context, &source, &err);
     if (status == FAILED)
-        status = report(&context.args, context.command ? context.command->name : NULL, &err);
+        status = report(&context.args, context.command ? context.command->name : NULL, context.failure_status,
+                        &err);
     client_close(context.client);
     args_release(&context.args);
     return status;

@@ -32,6 +32,11 @@ said() {
   said "count is 50"
 }
 
+@test "atomicity by a lock: fifty slow programs, none overwrites another" {
+  example atomicity-lock
+  said "count is 50"
+}
+
 @test "chain reaction: one change sets off the next" {
   example chain-reaction
   said "num1 is 1

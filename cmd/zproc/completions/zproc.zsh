@@ -360,7 +360,7 @@ _zproc() {
         '--no-color[no colour on a terminal]' \
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' \
-        '*:'\''TARGET = EXPR; ...'\'': ' ;;
+        '*:'\''TARGET = EXPR; ...'\'' | -- CMD...: ' ;;
     txn)
       _arguments -s -S \
         '(-i --if)'{-i,--if}'[a condition (may be repeated\: all must be true); one that fails is false]:EXPR: ' \
