@@ -22,36 +22,70 @@
 
 /* ---- What the store tells ---- */
 
-void note_record(struct store *store, const struct record *record)
+/* Where the next frame goes; NULL without a journal. */
+static struct buf *note_begin(const struct store *store)
 {
-    if (store->journal)
-        code_record(&store->journal->pending, record);
+    if (!store->journal)
+        return NULL;
+    store->journal->last = store->journal->pending.len;
+    return &store->journal->pending;
 }
 
-void note_session(struct store *store, const struct session *session)
+void note_record(const struct record *record)
 {
-    if (store->journal)
-        code_session(&store->journal->pending, session, store->revision);
+    struct buf *buf = note_begin(record->space->store);
+    if (buf)
+        code_record(buf, record);
 }
 
-void note_close(struct store *store, const struct session *session)
+void note_session(const struct store *store, const struct session *session)
 {
-    if (store->journal)
-        code_close(&store->journal->pending, session, store->revision);
+    struct buf *buf = note_begin(store);
+    if (buf)
+        code_session(buf, session, store->revision);
+}
+
+void note_close(const struct store *store, const struct session *session)
+{
+    struct buf *buf = note_begin(store);
+    if (buf)
+        code_close(buf, session, store->revision);
 }
 
 void note_place(const struct place *place)
 {
     const struct store *store = place->space->store;
-    if (store->journal)
-        code_place(&store->journal->pending, place, store->revision);
+    struct buf *buf = note_begin(store);
+    if (buf)
+        code_place(buf, place, store->revision);
 }
 
 void note_check(const struct place *place, const struct check *check)
 {
     const struct store *store = place->space->store;
-    if (store->journal)
-        code_check(&store->journal->pending, place, check, store->revision);
+    struct buf *buf = note_begin(store);
+    if (buf)
+        code_check(buf, place, check, store->revision);
+}
+
+void note_answer(const struct store *store, const struct writer *writer, const struct kept *kept)
+{
+    struct buf *buf = note_begin(store);
+    if (buf)
+        code_answer(buf, writer, kept, store->revision);
+}
+
+void note_done(const struct store *store, const struct writer *writer, int64_t seq)
+{
+    struct buf *buf = note_begin(store);
+    if (buf)
+        code_number(buf, FRAME_DONE, writer, seq, store->revision);
+}
+
+static void note_revision(const struct store *store)
+{
+    struct buf *buf = note_begin(store);
+    frame_end(buf, frame_begin(buf, FRAME_REVISION, store->revision));
 }
 
 /* ---- Writing ---- */
@@ -114,7 +148,7 @@ static bool segment_begin(struct journal *journal, uint64_t number, struct err *
     file_name(name, FILE_LOG, number);
     file_first(&first, journal->meta.id, (uint64_t)journal->length);
     if (synced)
-        frame_mark_synced(&first, 0);
+        frame_mark(&first, 0, FRAME_SYNCED, 0);
     AUTO_FD int fd = openat(journal->folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(err, errno, "cannot make '%s/%s'", journal->path, name);
@@ -206,6 +240,7 @@ static void journal_undo(struct journal *journal)
     if (store->revision > journal->undone)
         journal->undone = store->revision;
     store_undo(store, store->settled);
+    code_forget_answers(store, buf_str(&journal->pending));
     buf_clear(&journal->pending);
 }
 
@@ -255,7 +290,8 @@ static bool batch_write(struct journal *journal, struct err *err)
     if (!ceiling_raise(journal, err))
         return false;
     if (journal->synced == journal->length)
-        frame_mark_synced(&journal->pending, 0);
+        frame_mark(&journal->pending, 0, FRAME_SYNCED, 0);
+    frame_mark(&journal->pending, journal->last, 0, FRAME_MORE);
     if (!journal_write_fd(journal, journal->fd, &journal->pending, name, err))
         return false;
     if (journal->durability == DURABILITY_ALWAYS && !journal_sync_fd(journal, journal->fd, name, err))
@@ -417,7 +453,7 @@ static bool journal_recover(struct journal *journal, struct err *err)
         return false;
     store->journal = journal;
     store->settled = store->revision;
-    frame_end(&journal->pending, frame_begin(&journal->pending, FRAME_REVISION, store->revision));
+    note_revision(store);
     return journal_write(journal, err);
 }
 

@@ -79,6 +79,29 @@ void code_key(struct buf *buf, const struct entry *entry, const struct version *
     frame_end(buf, begin);
 }
 
+void code_answer(struct buf *buf, const struct writer *writer, const struct kept *kept, int64_t revision)
+{
+    struct str header = {kept->bytes, kept->header_len};
+    size_t begin = frame_begin(buf, kept->answered ? FRAME_ANSWER : FRAME_EXPECT, revision);
+    put_str(buf, (struct str){writer->name, sizeof writer->name});
+    put_int(buf, kept->seq);
+    if (kept->answered) {
+        buf_add_char(buf, kept->has_value);
+        put_str(buf, header);
+        put_str(buf, (struct str){kept->bytes + kept->header_len, kept->value_len});
+    }
+    frame_end(buf, begin);
+}
+
+void code_number(struct buf *buf, enum frame_kind kind, const struct writer *writer, int64_t seq,
+                 int64_t revision)
+{
+    size_t begin = frame_begin(buf, kind, revision);
+    put_str(buf, (struct str){writer->name, sizeof writer->name});
+    put_int(buf, seq);
+    frame_end(buf, begin);
+}
+
 /* ---- And back ---- */
 
 /* A payload that is read from its front; ok turns false where it ends too early. */
@@ -259,6 +282,41 @@ static bool apply_close(struct store *store, struct reader *reader, struct err *
     return session != NULL;
 }
 
+static bool apply_answer(struct store *store, const struct frame *frame, struct reader *reader,
+                         struct err *err)
+{
+    struct str client = take_str(reader);
+    int64_t seq = take_int(reader);
+    if (!reader->ok || client.len != sizeof((struct writer *)0)->name)
+        return is_short(err);
+    answers_restore(store, client, frame->kind == FRAME_WRITER ? seq : 0);
+    if (frame->kind == FRAME_EXPECT)
+        answer_expect(store, client, seq);
+    if (frame->kind == FRAME_DONE)
+        answers_done(store, client, seq);
+    if (frame->kind != FRAME_ANSWER)
+        return true;
+    bool has_value = take_number(reader, 1) != 0;
+    struct str header = take_str(reader), value = take_str(reader);
+    if (!reader->ok)
+        return is_short(err);
+    answer_keep(store, client, seq,
+                &(struct answer){header, {has_value ? value.data : NULL, has_value ? value.len : 0}});
+    return true;
+}
+
+void code_forget_answers(struct store *store, struct str frames)
+{
+    struct frame frame;
+    for (size_t at = 0; frame_read(frames, at, &frame); at += frame.size) {
+        struct reader reader = {frame.payload, true};
+        if (frame.kind != FRAME_ANSWER && frame.kind != FRAME_EXPECT)
+            continue;
+        struct str client = take_str(&reader);
+        answer_forget(store, client, take_int(&reader));
+    }
+}
+
 bool code_apply(struct store *store, const struct frame *frame, struct err *err)
 {
     struct reader reader = {frame->payload, true};
@@ -277,6 +335,11 @@ bool code_apply(struct store *store, const struct frame *frame, struct err *err)
         return apply_place(store, &reader, err);
     case FRAME_CHECK:
         return apply_check(store, &reader, err);
+    case FRAME_ANSWER:
+    case FRAME_EXPECT:
+    case FRAME_DONE:
+    case FRAME_WRITER:
+        return apply_answer(store, frame, &reader, err);
     case FRAME_SPACE:
         return apply_space(store, &reader, err);
     case FRAME_KEY:

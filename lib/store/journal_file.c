@@ -72,7 +72,7 @@ size_t frame_begin(struct buf *buf, enum frame_kind kind, int64_t revision)
 {
     size_t begin = buf->len;
     put_int(buf, 0);
-    buf_add_char(buf, (char)kind);
+    buf_add_char(buf, (char)(kind == FRAME_FIRST ? kind : kind | FRAME_MORE));
     put_int(buf, revision);
     return begin;
 }
@@ -90,10 +90,10 @@ void frame_end(struct buf *buf, size_t begin)
     store_number(frame + 4, frame_checksum(frame, length), 4);
 }
 
-void frame_mark_synced(struct buf *buf, size_t begin)
+void frame_mark(struct buf *buf, size_t begin, int set, int clear)
 {
     char *frame = buf->data + begin;
-    frame[8] = (char)(frame[8] | FRAME_SYNCED);
+    frame[8] = (char)((frame[8] | set) & ~clear);
     store_number(frame + 4, frame_checksum(frame, load_number(frame, 4)), 4);
 }
 
@@ -103,13 +103,14 @@ bool frame_read(struct str file, size_t offset, struct frame *frame)
         return false;
     const char *data = file.data + offset;
     size_t length = load_number(data, 4), left = file.len - offset - 8;
-    int kind = (unsigned char)data[8] & ~FRAME_SYNCED;
+    int kind = (unsigned char)data[8] & ~(FRAME_SYNCED | FRAME_MORE);
     /* The cheap checks come first: searching for a frame tries every byte. */
     if (length < FRAME_HEAD - 8 || length > left || kind < FRAME_FIRST || kind >= FRAME_KINDS ||
         data[16] != 0 || load_number(data + 4, 4) != frame_checksum(data, length))
         return false;
     *frame = (struct frame){.kind = (enum frame_kind)kind,
                             .synced = ((unsigned char)data[8] & FRAME_SYNCED) != 0,
+                            .more = ((unsigned char)data[8] & FRAME_MORE) != 0,
                             .revision = (int64_t)load_number(data + 9, 8),
                             .payload = {data + FRAME_HEAD, length - (FRAME_HEAD - 8)},
                             .size = length + 8};

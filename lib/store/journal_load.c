@@ -20,17 +20,33 @@ static bool damaged(const struct journal *journal, const char *name, size_t offs
                    journal->path, name, offset, why ? ": " : "", why ? why : "");
 }
 
-/* Applies the frames from offset on up to limit; false at the first that is not good: *offset is where. */
-static bool frames_apply(struct journal *journal, struct str bytes, size_t *offset, size_t limit,
-                         struct err *why)
+/* The end of the frames from offset on that count together; SIZE_MAX when one is not good: *bad is where. */
+static size_t group_end(struct str bytes, size_t offset, size_t *bad)
 {
     struct frame frame;
-    while (*offset < limit) {
-        if (!frame_read((struct str){bytes.data, limit}, *offset, &frame) || frame.kind == FRAME_END)
+    do {
+        *bad = offset;
+        if (!frame_read(bytes, offset, &frame))
+            return SIZE_MAX;
+        offset += frame.size;
+    } while (frame.more);
+    return offset;
+}
+
+/* Applies the frames from offset on, group by group; false at the first that is not good: *offset is where
+ * its group begins, *bad where it stands. */
+static bool frames_apply(struct journal *journal, struct str bytes, size_t *offset, size_t *bad,
+                         struct err *why)
+{
+    while (*offset < bytes.len) {
+        size_t end = group_end(bytes, *offset, bad);
+        if (end == SIZE_MAX)
             return false;
-        if (!code_apply(journal->store, &frame, why))
-            return false;
-        *offset += frame.size;
+        struct frame frame;
+        for (*bad = *offset; *bad < end; *bad += frame.size)
+            if (!frame_read(bytes, *bad, &frame) || !code_apply(journal->store, &frame, why))
+                return false;
+        *offset = end;
     }
     return true;
 }
@@ -58,9 +74,10 @@ static bool snapshot_apply(struct journal *journal, const char *name, struct str
     struct frame frame;
     struct err why = {0};
     frame_read(bytes, 0, &frame);
-    size_t offset = frame.size;
-    return frames_apply(journal, bytes, &offset, bytes.len - FRAME_HEAD, &why) ||
-           damaged(journal, name, offset, why.message, err);
+    for (size_t at = frame.size; frame_read(bytes, at, &frame) && frame.kind != FRAME_END; at += frame.size)
+        if (!code_apply(journal->store, &frame, &why))
+            return damaged(journal, name, at, why.message, err);
+    return true;
 }
 
 /* Loads the newest snapshot that is whole; *number is its number, 0 when there is none. */
@@ -158,29 +175,29 @@ static bool rest_aside(struct journal *journal, const struct folder *folder, uin
     return journal_write_fd(journal, fd, &rest, aside, err);
 }
 
-/* The segment is good up to offset only. Decides between a tail that was never finished, which is cut off,
- * and damage. After a crash of the server alone what was written is a prefix; after a power loss anything
- * that was not synced may be missing. */
+/* The segment counts up to at[0] only, since what stands at at[1] is not good. Decides between a tail that
+ * was never finished, which is cut off, and damage. After a crash of the server alone what was written is a
+ * prefix; after a power loss anything that was not synced may be missing. */
 static bool log_cut(struct journal *journal, const struct folder *folder, uint64_t number, struct str bytes,
-                    size_t offset, const char *why, struct err *err)
+                    const size_t at[2], const char *why, struct err *err)
 {
     char boot[37], name[FILE_NAME_MAX];
     boot_id(boot);
     file_name(name, FILE_LOG, number);
     bool power_lost = strcmp(boot, journal->meta.boot) != 0;
     bool last = number == folder->logs[folder->log_count - 1];
-    bool torn = !why && !frame_behind(bytes, offset, power_lost) &&
+    bool torn = !why && !frame_behind(bytes, at[1], power_lost) &&
                 (last || (power_lost && !synced_later(journal, folder, number)));
     if (!torn && !journal->repair)
-        return damaged(journal, name, offset, why, err);
-    if ((!torn || !last) && !rest_aside(journal, folder, number, bytes, offset, err))
+        return damaged(journal, name, at[1], why, err);
+    if ((!torn || !last) && !rest_aside(journal, folder, number, bytes, at[0], err))
         return false;
     if (torn && last)
         journal_say(journal, "cut %zu bytes off '%s/%s' at byte %zu: a record that was never finished",
-                    bytes.len - offset, journal->path, name, offset);
+                    bytes.len - at[0], journal->path, name, at[0]);
     else
         journal_say(journal, "'%s/%s' is damaged at byte %zu: what is behind was put aside as *.damaged",
-                    journal->path, name, offset);
+                    journal->path, name, at[1]);
     return true;
 }
 
@@ -198,26 +215,27 @@ static bool log_load(struct journal *journal, const struct folder *folder, uint6
     if (!file_map(journal->folder, name, &mapped, err))
         return false;
     size_t limit = last ? mapped.bytes.len : log_limit(journal, number + 1, mapped.bytes.len, &known);
-    size_t offset = 0, end = limit < mapped.bytes.len ? limit : mapped.bytes.len;
+    size_t at[2] = {0, 0}, end = limit < mapped.bytes.len ? limit : mapped.bytes.len;
     bool good = file_first_read(mapped.bytes, journal->meta.id, &frame, &before, &why);
     if (good) {
-        offset = frame.size;
-        good = frames_apply(journal, mapped.bytes, &offset, end, &why) && end == limit;
+        at[0] = at[1] = frame.size;
+        good =
+            frames_apply(journal, (struct str){mapped.bytes.data, end}, &at[0], &at[1], &why) && end == limit;
     } else if (!frame_read(mapped.bytes, 0, &frame)) {
         why.message[0] = '\0';
     }
-    bool ok = good || log_cut(journal, folder, number, mapped.bytes, offset,
-                              why.message[0] ? why.message : NULL, err);
+    bool ok =
+        good || log_cut(journal, folder, number, mapped.bytes, at, why.message[0] ? why.message : NULL, err);
     *go_on = good;
-    if (offset == 0 && journal->number) {
+    if (at[0] == 0 && journal->number) {
         /* Not even begun: the one before it goes on. */
         unlinkat(journal->folder, name, 0);
         file_unmap(&mapped);
         return ok;
     }
     journal->number = number;
-    journal->length = (int64_t)offset;
-    journal->since += (int64_t)offset;
+    journal->length = (int64_t)at[0];
+    journal->since += (int64_t)at[0];
     file_unmap(&mapped);
     return ok;
 }

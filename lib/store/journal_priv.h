@@ -8,8 +8,9 @@
  * revision of the store, payload. Little-endian. ---- */
 
 #define FRAME_HEAD 17
-#define FRAME_SYNCED                                                                                         \
-    0x80 /* flag of the kind: all that stands before it was on the disk when it was written */
+/* Flags of the kind. */
+#define FRAME_MORE   0x40 /* it counts only together with the frame that follows */
+#define FRAME_SYNCED 0x80 /* all that stands before it was on the disk when it was written */
 
 /* What a payload holds; strings are a u32 length and bytes, numbers 64 bits. */
 enum frame_kind {
@@ -18,17 +19,21 @@ enum frame_kind {
     FRAME_REVISION,  /* no revision up to this one is used again */
     FRAME_SESSION,   /* session_open: name, start */
     FRAME_CLOSE,     /* session_close: name */
-    FRAME_PLACE, /* a session's place as it is now: session, namespace, cursor, wrote, offered, its hash */
-    FRAME_CHECK, /* session, namespace, hash, revision */
-    FRAME_SPACE, /* snapshots: namespace, trimmed */
-    FRAME_KEY,   /* snapshots: namespace, key, revision, value */
-    FRAME_END,   /* snapshots: it is complete */
+    FRAME_PLACE,  /* a session's place as it is now: session, namespace, cursor, wrote, offered, its hash */
+    FRAME_CHECK,  /* session, namespace, hash, revision */
+    FRAME_SPACE,  /* snapshots: namespace, trimmed */
+    FRAME_KEY,    /* snapshots: namespace, key, revision, value */
+    FRAME_ANSWER, /* a kept answer: client, seq, u8 has a value, header, value */
+    FRAME_EXPECT, /* answer_expect: client, seq */
+    FRAME_DONE,   /* answers_done: client, seq */
+    FRAME_WRITER, /* snapshots: client, highest seq */
+    FRAME_END,    /* snapshots: it is complete */
     FRAME_KINDS
 };
 
 struct frame {
     enum frame_kind kind;
-    bool synced;
+    bool synced, more;
     int64_t revision;
     struct str payload;
     size_t size; /* of the whole frame */
@@ -38,8 +43,8 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t len);
 /* Begins a frame at the end of buf; frame_end fills in what is known only then. Returns where it begins. */
 size_t frame_begin(struct buf *buf, enum frame_kind kind, int64_t revision);
 void frame_end(struct buf *buf, size_t begin);
-/* Sets the flag of a finished frame. */
-void frame_mark_synced(struct buf *buf, size_t begin);
+/* Sets or clears flags of a finished frame. */
+void frame_mark(struct buf *buf, size_t begin, int set, int clear);
 void put_u32(struct buf *buf, uint32_t number);
 void put_int(struct buf *buf, int64_t number);
 void put_str(struct buf *buf, struct str s);
@@ -56,10 +61,17 @@ void code_session(struct buf *buf, const struct session *session, int64_t revisi
 void code_close(struct buf *buf, const struct session *session, int64_t revision);
 void code_place(struct buf *buf, const struct place *place, int64_t revision);
 void code_check(struct buf *buf, const struct place *place, const struct check *check, int64_t revision);
+void code_answer(struct buf *buf, const struct writer *writer, const struct kept *kept, int64_t revision);
+/* FRAME_DONE, FRAME_WRITER */
+void code_number(struct buf *buf, enum frame_kind kind, const struct writer *writer, int64_t seq,
+                 int64_t revision);
 void code_space(struct buf *buf, const struct space *space, int64_t revision);
 void code_key(struct buf *buf, const struct entry *entry, const struct version *version, int64_t revision);
 /* Does to the store what the frame tells. ERR_INVALID when that makes no sense. */
 bool code_apply(struct store *store, const struct frame *frame, struct err *err);
+
+/* The answers among these frames will not be given: they are forgotten. */
+void code_forget_answers(struct store *store, struct str frames);
 
 /* ---- Files ---- */
 
@@ -119,8 +131,9 @@ struct journal {
     int64_t undone;    /* the newest revision that was undone; never used again */
     pid_t child;       /* writes a snapshot; 0: there is none */
     uint64_t child_number;
-    struct err broken; /* why nothing can be written; ERR_NONE: it can */
-    struct buf pending;
+    struct err broken;  /* why nothing can be written; ERR_NONE: it can */
+    struct buf pending; /* frames; all of them count or none */
+    size_t last;        /* where the last of them begins */
     struct journal_figures figures;
 };
 

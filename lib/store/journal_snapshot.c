@@ -74,6 +74,16 @@ static void sessions_write(struct output *output, const struct store *store)
     }
 }
 
+static void answers_write(struct output *output, const struct store *store)
+{
+    for (const struct writer *writer = store->answers.first; writer; writer = writer->next) {
+        code_number(&output->buf, FRAME_WRITER, writer, writer->highest, store->revision);
+        for (size_t i = 0; i < writer->count; i++)
+            code_answer(&output->buf, writer, writer->kept[i], store->revision);
+        output_flush(output, CHUNK);
+    }
+}
+
 static void mark_write(struct output *output, enum frame_kind kind)
 {
     frame_end(&output->buf, frame_begin(&output->buf, kind, output->journal->store->revision));
@@ -93,6 +103,7 @@ static bool store_write(struct output *output)
     }
     mark_write(output, FRAME_REVISION);
     sessions_write(output, store);
+    answers_write(output, store);
     mark_write(output, FRAME_END);
     output_flush(output, 0);
     return output->ok;

@@ -124,6 +124,10 @@ struct answers {
     size_t bytes;
 };
 void answers_release(struct answers *answers);
+/* What recovery does: a writer with its highest number. */
+void answers_restore(struct store *store, struct str client, int64_t highest);
+/* It will not be given; its number is not done again. */
+void answer_forget(struct store *store, struct str client, int64_t seq);
 
 struct store {
     struct store_limits limits;
@@ -237,10 +241,12 @@ void place_check(struct place *place, uint64_t hash, int64_t revision);
 struct place *session_place(const struct session *session, const struct space *space);
 
 /* ---- What the journal is told; nothing happens without one ---- */
-void note_record(struct store *store, const struct record *record);
-void note_session(struct store *store, const struct session *session);
-void note_close(struct store *store, const struct session *session);
+void note_record(const struct record *record);
+void note_session(const struct store *store, const struct session *session);
+void note_close(const struct store *store, const struct session *session);
 void note_place(const struct place *place);
 void note_check(const struct place *place, const struct check *check);
+void note_answer(const struct store *store, const struct writer *writer, const struct kept *kept);
+void note_done(const struct store *store, const struct writer *writer, int64_t seq);
 
 #endif

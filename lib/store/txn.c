@@ -212,7 +212,7 @@ const struct record *txn_commit(struct txn *txn, int64_t time_ms, struct str who
         change_apply(record, &txn->items[i]);
     txn_end(txn);
     log_append(store, record);
-    note_record(store, record);
+    note_record(record);
     waits_wake(record->space, record);
     return record;
 }
