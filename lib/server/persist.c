@@ -70,6 +70,8 @@ static bool changes_kept(const struct request *request)
     case OP_session_close:
         return true;
     case OP_watch:
+    case OP_stream:
+    case OP_credit:
         return request_has(request, ack);
     default:
         return op_info(request->operation)->kind == OP_KIND_WRITE;
