@@ -148,6 +148,7 @@ void entry_change(struct entry *entry, int64_t revision, struct value *value, bo
 
 static void change_undo(struct entry *entry)
 {
+    entry_disown(entry);
     entry_pop(entry);
     size_t bytes = entry_bytes(entry, entry_value(entry, NOW));
     entry->space->store->state_bytes += (int64_t)bytes - (int64_t)entry->size;
