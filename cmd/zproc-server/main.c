@@ -18,15 +18,11 @@ struct settings {
 };
 
 static const struct option long_options[] = {
-    {"address", required_argument, NULL, 'a'},
-    {"listen-fd", required_argument, NULL, 'l'},
-    {"ready-fd", required_argument, NULL, 'r'},
-    {"log-limit", required_argument, NULL, 'L'},
-    {"state-limit", required_argument, NULL, 'S'},
-    {"durability", required_argument, NULL, 'D'},
-    {"persist", required_argument, NULL, 'P'},
-    {"insecure", no_argument, NULL, 'i'},
-    {NULL, 0, NULL, 0},
+    {"address", required_argument, NULL, 'a'},     {"listen-fd", required_argument, NULL, 'l'},
+    {"ready-fd", required_argument, NULL, 'r'},    {"log-limit", required_argument, NULL, 'L'},
+    {"state-limit", required_argument, NULL, 'S'}, {"durability", required_argument, NULL, 'D'},
+    {"persist", required_argument, NULL, 'P'},     {"repair", no_argument, NULL, 'R'},
+    {"insecure", no_argument, NULL, 'i'},          {NULL, 0, NULL, 0},
 };
 
 static bool fd_read(const char *text, int *fd, struct err *err)
@@ -54,11 +50,15 @@ static bool setting_read(struct settings *settings, int option, const char *text
     case 'S':
         return size_parse(str_of(text), &settings->options.state_limit, err);
     case 'D':
-        return strcmp(text, "none") == 0 ||
-               err_set(err, ERR_UNSUPPORTED, "durability '%s' is not supported yet, only none", text);
+        settings->options.durability = durability_from_name(str_of(text));
+        return settings->options.durability != DURABILITY_COUNT ||
+               err_set(err, ERR_INVALID, "durability '%s' is none of always, second, process and none", text);
     case 'P':
-        return strcmp(text, "none") == 0 ||
-               err_set(err, ERR_UNSUPPORTED, "a state folder is not supported yet");
+        settings->options.persist = text;
+        return true;
+    case 'R':
+        settings->options.repair = true;
+        return true;
     case 'i':
         settings->options.insecure = true;
         return true;
@@ -69,12 +69,21 @@ static bool setting_read(struct settings *settings, int option, const char *text
 
 static bool settings_read(struct settings *settings, int argc, char **argv, struct err *err)
 {
+    struct server_options *options = &settings->options;
     opterr = 0;
+    options->durability = DURABILITY_COUNT;
     for (int option; (option = getopt_long(argc, argv, "+a:", long_options, NULL)) != -1;)
         if (!setting_read(settings, option, optarg, err))
             return false;
     if (optind < argc)
         return err_set(err, ERR_INVALID, "unexpected operand '%s'; see 'zproc server --help'", argv[optind]);
+    if (options->durability == DURABILITY_COUNT)
+        options->durability = options->persist ? DURABILITY_PROCESS : DURABILITY_NONE;
+    if (options->persist && options->durability == DURABILITY_NONE)
+        return err_set(err, ERR_INVALID, "'--durability none' keeps nothing; leave '--persist' out");
+    if (!options->persist && (options->durability != DURABILITY_NONE || options->repair))
+        return err_set(err, ERR_INVALID, "'%s' needs a folder; add --persist DIR",
+                       options->repair ? "--repair" : "--durability");
     return true;
 }
 

@@ -7,35 +7,33 @@
 /* ---- server ---- */
 
 static const struct option server_options[] = {
-    {0, "durability", "LEVEL", "what an answer promises; none: the state is in memory"},
+    {0, "durability", "LEVEL",
+     "what an answer to a write promises: always (synced to disk), second (synced every second), process "
+     "(survives a crash of the server; default with --persist) or none (in memory; default)"},
     {0, "log-limit", "SIZE", "memory for changes that can still be watched (default 64MiB)"},
     {0, "state-limit", "SIZE", "memory for values (default 1GiB)"},
     {0, "insecure", NULL, "allow tcp beyond this machine without a secret key"},
-    {0, "persist", "DIR", "keep the state in a folder"},
+    {0, "persist", "DIR", "keep the state in this folder, which is made when it is not there"},
+    {0, "repair", NULL,
+     "start with what stands before a damaged record of the folder; the rest is put aside"},
     {0},
 };
-
-static bool memory_only(const struct args *args, struct err *err)
-{
-    const char *durability = args_value(args, "durability");
-    if (args_has(args, "persist"))
-        return err_set(err, ERR_UNSUPPORTED, "'--persist' is not supported yet: the state is in memory");
-    if (durability && strcmp(durability, "none") != 0)
-        return err_set(err, ERR_UNSUPPORTED, "durability '%s' is not supported yet, only none", durability);
-    return true;
-}
 
 static int run_server(struct context *context, struct err *err)
 {
     static const struct {
         const char *name, *passed;
-    } with_value[] = {
-        {"address", "--address"}, {"log-limit", "--log-limit"}, {"state-limit", "--state-limit"}};
+    } with_value[] = {{"address", "--address"},
+                      {"log-limit", "--log-limit"},
+                      {"state-limit", "--state-limit"},
+                      {"persist", "--persist"},
+                      {"durability", "--durability"}};
+    static const struct {
+        const char *name, *passed;
+    } flags[] = {{"insecure", "--insecure"}, {"repair", "--repair"}};
     const struct args *args = &context->args;
-    char *argv[1 + 2 * LENGTH_OF(with_value) + 2] = {0};
+    char *argv[1 + 2 * LENGTH_OF(with_value) + LENGTH_OF(flags) + 1] = {0};
     size_t count = 1;
-    if (!memory_only(args, err))
-        return FAILED;
     for (size_t i = 0; i < LENGTH_OF(with_value); i++) {
         const char *value = args_value(args, with_value[i].name);
         if (!value)
@@ -44,8 +42,9 @@ static int run_server(struct context *context, struct err *err)
         argv[count++] = (char *)with_value[i].passed;
         argv[count++] = (char *)value;
     }
-    if (args_has(args, "insecure"))
-        argv[count++] = (char *)"--insecure";
+    for (size_t i = 0; i < LENGTH_OF(flags); i++)
+        if (args_has(args, flags[i].name))
+            argv[count++] = (char *)flags[i].passed;
     AUTO_FREE char *program = program_find("zproc-server", err);
     if (!program)
         return FAILED;
@@ -62,8 +61,8 @@ const struct command cmd_server = {
     .summary = "Run a state server; its address is the line that it prints",
     .notes = "Without --address it makes a new ipc address for this user.\n",
     .options = server_options,
-    .examples =
-        "  zproc server --address ipc:///tmp/state.sock\n  zproc server --address tcp://127.0.0.1:0\n",
+    .examples = "  zproc server --address ipc:///tmp/state.sock\n  zproc server --address tcp://127.0.0.1:0\n"
+                "  zproc server --persist /tmp/state --durability always\n",
     .run = run_server,
 };
 

@@ -281,38 +281,86 @@ void peers_timer(struct server *server, int64_t now)
 
 /* ---- Answers of a batch ---- */
 
+struct outgoing {
+    int64_t id; /* of the request */
+    int fd;
+    bool unsaved; /* it may speak of a change that is not saved yet */
+};
+
+static void answer_load(const struct buf *out, size_t *pos, struct outgoing *answer, struct str *identity,
+                        struct str *header, struct str *value)
+{
+    struct str none;
+    memcpy(answer, out->data + *pos, sizeof *answer);
+    *pos += sizeof *answer;
+    message_load(out, pos, identity, &none);
+    message_load(out, pos, header, value);
+}
+
 static void answer_send(struct server *server, const struct buf *out, size_t *pos)
 {
-    struct str identity, header, value, none;
-    int fd;
-    memcpy(&fd, out->data + *pos, sizeof fd);
-    *pos += sizeof fd;
-    message_load(out, pos, &identity, &none);
-    message_load(out, pos, &header, &value);
+    struct outgoing answer;
+    struct str identity, header, value;
+    answer_load(out, pos, &answer, &identity, &header, &value);
     const struct peer *peer = server->stalled_count ? peer_find(server, identity) : NULL;
     if ((peer && peer->stalled_since) ||
         transport_send(server->transport, identity, header, value) == SEND_STALLED)
-        peer_stall(server, identity, fd, header, value);
+        peer_stall(server, identity, answer.fd, header, value);
 }
 
 void answers_flush(struct server *server)
 {
-    while (server->out.len) { /* a peer that is dropped for not reading may leave answers to others */
-        struct buf out = server->out;
-        server->out = (struct buf){0};
-        for (size_t pos = 0; pos < out.len;)
-            answer_send(server, &out, &pos);
-        buf_clear(&out);
-        if (server->out.len == 0 && out.capacity <= BATCH_BYTES)
-            server->out = out;
-        else
-            buf_release(&out);
+    struct buf out = server->out;
+    server->out = (struct buf){0};
+    for (size_t pos = 0; pos < out.len;)
+        answer_send(server, &out, &pos);
+    buf_clear(&out);
+    if (server->out.len == 0 && out.capacity <= BATCH_BYTES)
+        server->out = out;
+    else
+        buf_release(&out);
+}
+
+static void answer_store(struct buf *out, const struct outgoing *answer, struct str identity,
+                         struct str header, struct str value)
+{
+    buf_add(out, answer, sizeof *answer);
+    message_store(out, identity, (struct str){0});
+    message_store(out, header, value);
+}
+
+void answers_fail(struct server *server, const struct err *why)
+{
+    AUTO_BUF struct buf message = {0};
+    string_print(&message, str_of(why->message));
+    struct buf out = server->out;
+    server->out = (struct buf){0};
+    for (size_t pos = 0; pos < out.len;) {
+        struct outgoing answer;
+        struct str identity, header, value;
+        AUTO_BUF struct buf failure = {0};
+        answer_load(&out, &pos, &answer, &identity, &header, &value);
+        if (answer.unsaved) {
+            buf_add_format(
+                &failure,
+                "{\"id\":%lld,\"ok\":false,\"error\":\"internal\",\"outcome\":\"unknown\",\"message\":",
+                (long long)answer.id);
+            buf_add_str(&failure, buf_str(&message));
+            buf_add_char(&failure, '}');
+            header = buf_str(&failure);
+            value = (struct str){0};
+            answer.unsaved = false;
+        }
+        answer_store(&server->out, &answer, identity, header, value);
     }
+    buf_release(&out);
 }
 
 void answer_queue(struct server *server, struct str identity, int fd, struct str header, struct str value)
 {
-    buf_add(&server->out, &fd, sizeof fd);
-    message_store(&server->out, identity, (struct str){0});
-    message_store(&server->out, header, value);
+    struct outgoing answer = {0};
+    answer.id = server->reply_id;
+    answer.fd = fd;
+    answer.unsaved = server->journal && journal_pending(server->journal);
+    answer_store(&server->out, &answer, identity, header, value);
 }

@@ -109,6 +109,8 @@ static bool job_execute(struct job *job, struct err *err)
         return err_set(err, ERR_INVALID, "more frames than delimiter, header and value");
     if (!job_value(job, err))
         return false;
+    if (!persist_ready(job->server, &job->request, err))
+        return false;
     job_look(job);
     if (request_has(&job->request, seq))
         return job_once(job, err);
@@ -177,7 +179,7 @@ bool handle_hello(struct job *job, struct err *err)
     reply_int(job->server, "protocol_min", 1);
     reply_int(job->server, "protocol_max", 1);
     reply_str(job->server, "store", str_of(job->server->store_id));
-    reply_str(job->server, "durability", STR("none"));
+    reply_str(job->server, "durability", str_of(durability_name(server_durability(job->server))));
     return job_send(job);
 }
 
@@ -219,5 +221,6 @@ bool handle_stats(struct job *job, struct err *err)
     figure_add(map, "stalled", (int64_t)server->stalled_count);
     figure_add(map, "requests", server->requests);
     figure_add(map, "uptime_ms", time_now_ms() - server->started_ms);
+    persist_figures(server, map);
     return job_answer(job, figures.revision, map);
 }

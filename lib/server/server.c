@@ -29,6 +29,10 @@ struct server *server_new(const struct server_options *options, struct err *err)
     server_share(server);
     server->started_ms = time_now_ms();
     random_hex(server->store_id);
+    if (options->persist && !persist_open(server, options, err)) {
+        server_free(server);
+        return NULL;
+    }
     return server;
 }
 
@@ -42,6 +46,8 @@ void server_free(struct server *server)
     if (!server)
         return;
     size_t pos = 0;
+    journal_close(server->journal); /* what ends with the server is no change of the state */
+    server->journal = NULL;
     for (struct peer *peer; (peer = table_next(&server->peers, &pos));)
         peer_gone(server, peer);
     transport_close(server->transport);
@@ -73,7 +79,8 @@ static int64_t server_patience(const struct server *server)
     if (store_scans(server->store))
         return 0;
     const int64_t times[] = {peer ? peer->at : -1, parked ? parked->at : -1, lock ? lock->at : -1,
-                             answers_due(server->store)};
+                             answers_due(server->store),
+                             server->journal ? journal_timer(server->journal) : -1};
     int64_t first = -1;
     for (size_t i = 0; i < LENGTH_OF(times); i++)
         if (times[i] >= 0 && (first < 0 || times[i] < first))
@@ -88,8 +95,9 @@ static int64_t server_patience(const struct server *server)
 static void server_timers(struct server *server)
 {
     int64_t answers = answers_due(server->store);
+    int64_t journal = server->journal ? journal_timer(server->journal) : -1;
     if (!deadline_first(&server->timers_parked) && !deadline_first(&server->timers_peer) &&
-        !deadline_first(&server->timers_lock) && answers < 0)
+        !deadline_first(&server->timers_lock) && answers < 0 && journal < 0)
         return;
     int64_t now = time_now_ms();
     locks_timer(server, now); /* before the deadlines of who waits for them */
@@ -97,6 +105,8 @@ static void server_timers(struct server *server)
     peers_timer(server, now);
     if (answers >= 0 && now >= answers)
         answers_expire(server->store, now);
+    if (journal >= 0)
+        journal_tick(server->journal, now);
 }
 
 /* Executes up to a batch of requests; their answers stand in `out`. A message in another form than the
@@ -125,7 +135,7 @@ bool server_run(struct server *server, int stop_fd, struct err *err)
             count = server_batch(server);
             server_search(server);
             server_timers(server);
-            answers_flush(server);
+            server_settle(server);
             if (server->value.capacity > BATCH_BYTES)
                 buf_release(&server->value);
         } while (count == BATCH_COUNT);
@@ -184,6 +194,7 @@ static void reply_fail(struct server *server, int64_t id, enum err_code code, co
 {
     buf_clear(&server->header);
     server->has_value = false;
+    server->reply_id = id;
     buf_add_format(&server->header, "{\"id\":%lld,\"ok\":false", (long long)id);
     reply_str(server, "error", str_of(err_code_name(code)));
     reply_str(server, "message", str_of(message));

@@ -3,7 +3,7 @@
 #ifndef ZPROC_SERVER_H
 #define ZPROC_SERVER_H
 
-#include "base.h"
+#include "store.h"
 
 struct server;
 
@@ -13,10 +13,14 @@ struct server_options {
     int listen_fd;                  /* a bound, listening socket to use; -1: make one */
     bool insecure;                  /* tcp beyond loopback without a key is allowed */
     int64_t log_limit, state_limit; /* bytes */
+    const char *persist;            /* folder that keeps the state; NULL: it is in memory */
+    enum durability durability;     /* DURABILITY_NONE without a folder, another one with it */
+    bool repair;                    /* keep what is before a damaged record */
 };
 
-/* Binds and listens. ERR_INVALID (address), ERR_DENIED (not loopback without insecure, a file that is no
- * socket), ERR_CONFLICT (a live server is there). */
+/* Binds and listens, loads the folder. ERR_INVALID (address), ERR_DENIED (not loopback without insecure, a
+ * file that is no socket), ERR_CONFLICT (a live server is there, or holds the folder), ERR_INTERNAL (the
+ * folder cannot be used or is damaged). */
 struct server *server_new(const struct server_options *options, struct err *err);
 /* The address that clients use, the port filled in; borrowed. */
 const char *server_address(const struct server *server);

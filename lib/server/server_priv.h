@@ -114,6 +114,7 @@ struct claim {
 struct server {
     struct transport *transport;
     struct store *store;
+    struct journal *journal; /* NULL: the state is in memory */
     struct buf address;
     char store_id[33];
     struct deadlines timers_peer, timers_parked, timers_lock;
@@ -165,8 +166,21 @@ bool peer_hold(struct server *server, const struct frames *frames);
 /* A header and a value at the end of a buffer; and read back at pos, which moves behind them. */
 void message_store(struct buf *buf, struct str header, struct str value);
 void message_load(const struct buf *buf, size_t *pos, struct str *header, struct str *value);
-/* Sends the answers of the batch. */
+/* Sends the answers of the batch; that may make more. */
 void answers_flush(struct server *server);
+/* Those that speak of what could not be saved become failures whose outcome is unknown. */
+void answers_fail(struct server *server, const struct err *why);
+
+/* ---- What outlives the server ---- */
+
+bool persist_open(struct server *server, const struct server_options *options, struct err *err);
+/* Saves what the batch changed, then sends its answers. */
+void server_settle(struct server *server);
+/* The request may change what is kept. */
+bool persist_ready(struct server *server, const struct request *request, struct err *err);
+/* Adds its figures to the map. */
+void persist_figures(const struct server *server, struct value *map);
+enum durability server_durability(const struct server *server);
 
 /* ---- Replies: begin, fields, send. ---- */
 void reply_begin(struct server *server, int64_t id, int64_t revision);

@@ -153,6 +153,7 @@ void answer_expect(struct store *store, struct str client, int64_t seq)
         return;
     struct kept *kept = mem_new(sizeof *kept);
     kept->seq = seq;
+    note_answer(store, writer, kept);
     kept_put(&store->answers, writer, kept);
 }
 
@@ -170,6 +171,7 @@ void answer_keep(struct store *store, struct str client, int64_t seq, const stru
     memcpy(kept->bytes, answer->header.data, answer->header.len);
     if (answer->value.len)
         memcpy(kept->bytes + answer->header.len, answer->value.data, answer->value.len);
+    note_answer(store, writer, kept);
     kept_put(&store->answers, writer, kept);
     answers_limit(&store->answers, writer);
 }
@@ -180,6 +182,7 @@ void answers_done(struct store *store, struct str client, int64_t done)
     size_t count = writer ? kept_place(writer, done) : 0;
     if (count == 0)
         return;
+    note_done(store, writer, done);
     for (size_t i = 0; i < count; i++) {
         store->answers.bytes -= kept_bytes(writer->kept[i]);
         free(writer->kept[i]);
@@ -201,6 +204,24 @@ void answers_expire(struct store *store, int64_t now_ms)
         writer_free(answers, answers->first);
     if (!answers->first)
         table_release(&answers->writers);
+}
+
+void answers_restore(struct store *store, struct str client, int64_t highest)
+{
+    struct writer *writer = writer_find(&store->answers, client);
+    if (!writer)
+        writer = writer_new(&store->answers, client);
+    writer->used_ms = time_now_ms();
+    if (highest > writer->highest)
+        writer->highest = highest;
+}
+
+void answer_forget(struct store *store, struct str client, int64_t seq)
+{
+    struct writer *writer = writer_find(&store->answers, client);
+    size_t place = writer ? kept_place(writer, seq) : 0;
+    if (writer && place < writer->count && writer->kept[place]->seq == seq)
+        kept_remove(&store->answers, writer, place);
 }
 
 void answers_release(struct answers *answers)

@@ -241,5 +241,9 @@ uint64_t condition_hash(const struct condition *condition)
         value_print(&text, condition->value);
     if (condition->expr)
         buf_add_str(&text, expr_text(condition->expr));
-    return str_hash(buf_str(&text));
+    /* FNV-1a: the same after a restart, which str_hash is not. */
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3;
+    return hash;
 }

@@ -24,6 +24,11 @@ struct record *ring_pop(struct ring *ring)
     return record;
 }
 
+struct record *ring_pop_newest(struct ring *ring)
+{
+    return ring_at(ring, --ring->count);
+}
+
 size_t ring_behind(const struct ring *ring, int64_t revision)
 {
     size_t low = 0, high = ring->count;
@@ -62,7 +67,13 @@ void log_append(struct store *store, struct record *record)
     ring_push(&store->log, record);
     ring_push(&record->space->records, record);
     store->log_bytes += (int64_t)record->bytes;
-    while (store->log_bytes > store->limits.log && store->log.count > 1)
+    log_trim(store);
+}
+
+void log_trim(struct store *store)
+{
+    while (store->log_bytes > store->limits.log && store->log.count > 1 &&
+           ring_at(&store->log, 0)->revision <= store->settled)
         log_trim_one(store);
 }
 
@@ -73,12 +84,11 @@ int64_t record_revision(const struct record *record)
 
 const struct record *store_record(const struct store *store, int64_t revision)
 {
-    if (store->log.count == 0)
+    size_t index = ring_behind(&store->log, revision - 1);
+    if (index == store->log.count)
         return NULL;
-    int64_t oldest = ring_at(&store->log, 0)->revision;
-    if (revision < oldest || revision > store->revision)
-        return NULL;
-    return ring_at(&store->log, (size_t)(revision - oldest));
+    const struct record *record = ring_at(&store->log, index);
+    return record->revision == revision ? record : NULL;
 }
 
 static struct value *change_event(const struct change *change, int64_t revision)

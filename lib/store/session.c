@@ -24,6 +24,7 @@ struct session *session_open(struct store *store, struct str name, int64_t revis
     session->name_len = name.len;
     memcpy(session->name, name.data, name.len);
     table_put(&store->sessions, (struct str){session->name, session->name_len}, session);
+    note_session(store, session);
     return session;
 }
 
@@ -39,6 +40,7 @@ static bool place_busy(const struct place *place)
 
 void session_close(struct store *store, struct session *session)
 {
+    note_close(store, session);
     table_remove(&store->sessions, (struct str){session->name, session->name_len});
     for (size_t i = 0; i < session->place_count; i++) {
         struct place *place = session->places[i];
@@ -76,10 +78,16 @@ bool session_enter(struct session *session, struct space *space, struct err *err
                        "kept; close some",
                        session->name, session->place_count, space->store->places);
     struct place *place = mem_new(sizeof *place);
-    *place = (struct place){.space = space, .cursor = session->start, .wrote = -1, .delivered = -1};
+    *place = (struct place){.session = session,
+                            .space = space,
+                            .cursor = session->start,
+                            .wrote = -1,
+                            .delivered = -1,
+                            .offered = -1};
     mem_grow(session->places, session->place_capacity, session->place_count);
     session->places[session->place_count++] = place;
     space->store->places++;
+    note_place(place);
     return true;
 }
 
@@ -91,11 +99,11 @@ void *session_holder(const struct session *session, const struct space *space)
 
 void session_idle(struct session *session, const struct space *space)
 {
-    session_place(session, space)->delivered = -1;
+    struct place *place = session_place(session, space);
+    place->delivered = place->offered = -1;
 }
 
-/* Remembers where the condition was answered; the one that was answered longest ago makes room. */
-static void place_check(struct place *place, uint64_t hash, int64_t revision)
+void place_check(struct place *place, uint64_t hash, int64_t revision)
 {
     size_t oldest = 0, at = 0;
     for (; at < place->check_count && place->checks[at].hash != hash; at++)
@@ -116,21 +124,54 @@ bool session_ack(struct session *session, struct space *space, int64_t revision,
     if (revision > space->store->revision)
         return err_set(err, ERR_INVALID, "revision %lld is not there yet; the newest is %lld",
                        (long long)revision, (long long)space->store->revision);
-    if (place->delivered >= 0 && place->delivered <= revision) {
-        place_check(place, place->delivered_hash, place->delivered);
-        place->delivered = -1;
+    if (place->offered >= 0 && place->offered <= revision) {
+        struct check check = {place->offered_hash, place->offered};
+        place_check(place, check.hash, check.revision);
+        note_check(place, &check);
+        place->delivered = place->offered = -1;
     }
     if (revision > place->cursor)
         place->cursor = revision;
+    note_place(place);
     return true;
 }
 
 int64_t session_go_live(struct session *session, struct space *space)
 {
-    return session_place(session, space)->cursor = space->store->revision;
+    struct place *place = session_place(session, space);
+    place->cursor = space->store->revision;
+    note_place(place);
+    return place->cursor;
 }
 
 void session_wrote(struct session *session, struct space *space, int64_t revision)
 {
     session_place(session, space)->wrote = revision;
+}
+
+/* What was to be acknowledged or checked behind the revision never happened. */
+static void place_clamp(struct place *place, int64_t revision)
+{
+    if (place->cursor > revision)
+        place->cursor = revision;
+    if (place->wrote > revision)
+        place->wrote = revision;
+    if (place->delivered > revision)
+        place->delivered = -1;
+    if (place->offered > revision)
+        place->offered = -1;
+    for (size_t i = place->check_count; i > 0; i--)
+        if (place->checks[i - 1].revision > revision)
+            place->checks[i - 1] = place->checks[--place->check_count];
+}
+
+void sessions_clamp(struct store *store, int64_t revision)
+{
+    size_t pos = 0;
+    for (struct session *session; (session = table_next(&store->sessions, &pos));) {
+        if (session->start > revision)
+            session->start = revision;
+        for (size_t i = 0; i < session->place_count; i++)
+            place_clamp(session->places[i], revision);
+    }
 }

@@ -94,6 +94,31 @@ void entry_push(struct entry *entry, int64_t revision, struct value *value, bool
     entry->versions[entry->first + entry->count++] = (struct version){revision, value, birth};
 }
 
+/* Back among the live keys at the place of its birth. */
+static void live_insert(struct entry *entry)
+{
+    struct space *space = entry->space;
+    struct entry *before = space->tail;
+    while (before && entry_newest(before)->birth > entry_newest(entry)->birth)
+        before = before->previous;
+    entry->previous = before;
+    entry->next = before ? before->next : space->head;
+    *(entry->next ? &entry->next->previous : &space->tail) = entry;
+    *(before ? &before->next : &space->head) = entry;
+    space->live++;
+    space->store->keys++;
+}
+
+void entry_pop(struct entry *entry)
+{
+    if (entry_newest(entry)->value)
+        live_remove(entry);
+    value_unref(entry_newest(entry)->value);
+    entry->count--;
+    if (entry->count && entry_newest(entry)->value)
+        live_insert(entry);
+}
+
 static void entry_shift(struct entry *entry)
 {
     value_unref(entry->versions[entry->first].value);

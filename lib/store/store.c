@@ -16,6 +16,7 @@ struct store *store_new(const struct store_limits *limits)
 {
     struct store *store = mem_new(sizeof *store);
     store->limits = *limits;
+    store->settled = INT64_MAX;
     store->nowhere = space_new(store, STR(""));
     return store;
 }

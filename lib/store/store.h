@@ -290,5 +290,63 @@ void answers_done(struct store *store, struct str client, int64_t done);
 /* When answers_expire has something to do; -1: never. */
 int64_t answers_due(const struct store *store);
 void answers_expire(struct store *store, int64_t now_ms);
+/* ---- Journal: the store in a folder (state.md, durability) ---- */
+
+/* X(level, name); in ascending order of what they promise. */
+#define DURABILITY_LEVELS(X)                                                                                 \
+    X(DURABILITY_NONE, "none")                                                                               \
+    X(DURABILITY_PROCESS, "process")                                                                         \
+    X(DURABILITY_SECOND, "second")                                                                           \
+    X(DURABILITY_ALWAYS, "always")
+enum durability {
+#define X(level, name) level,
+    DURABILITY_LEVELS(X)
+#undef X
+        DURABILITY_COUNT
+};
+const char *durability_name(enum durability level);
+/* DURABILITY_COUNT when there is no such name. */
+enum durability durability_from_name(struct str name);
+
+struct journal;
+/* How it writes, so that tests can make it fail; like write(2) and fdatasync(2). */
+struct journal_io {
+    ssize_t (*write)(int fd, const void *data, size_t len);
+    int (*sync)(int fd);
+};
+struct journal_options {
+    const char *folder;               /* made when it is not there */
+    enum durability durability;       /* not DURABILITY_NONE */
+    bool repair;                      /* keep what is before a damaged record */
+    void (*say)(const char *message); /* what recovery cut off or put aside; NULL: nobody listens */
+    const struct journal_io *io;      /* NULL: the system's */
+    int64_t segment;                  /* bytes of a segment; 0: 8 MiB */
+};
+/* Takes the folder, loads what it holds into the store (which is new, and outlives the journal), and is told
+ * of every change from then on. ERR_CONFLICT: another server holds it. ERR_INTERNAL: it cannot be used, or a
+ * record is damaged: the message names file and offset. */
+struct journal *journal_open(const struct journal_options *options, struct store *store, struct err *err);
+/* Writes and syncs what is left. NULL is fine. */
+void journal_close(struct journal *journal);
+/* The id of the folder's store, 32 hexadecimal digits; borrowed. */
+const char *journal_store_id(const struct journal *journal);
+enum durability journal_durability(const struct journal *journal);
+/* There are changes that have not been written. */
+bool journal_pending(const struct journal *journal);
+/* Brings every change to its level. False: it could not be written; the store stands again where it stood
+ * after the last journal_write that succeeded, and journal_ready says no for a while. */
+bool journal_write(struct journal *journal, struct err *err);
+/* Changes are welcome. False with the reason: writing failed, and a new segment could not be begun yet (it is
+ * tried again from here, at most every 100 ms). */
+bool journal_ready(struct journal *journal, struct err *err);
+/* When journal_tick wants to be called, as of time_now_ms; -1: never. */
+int64_t journal_timer(const struct journal *journal);
+void journal_tick(struct journal *journal, int64_t now);
+struct journal_figures {
+    int64_t segment_bytes, folder_bytes; /* of the present segment; of all since the newest snapshot */
+    int64_t syncs, sync_last_us, sync_max_us;
+    bool broken;
+};
+void journal_measure(const struct journal *journal, struct journal_figures *figures);
 
 #endif

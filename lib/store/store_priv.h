@@ -39,7 +39,7 @@ struct entry {
 struct change {
     struct entry *entry;
     struct value *value; /* NULL: deleted */
-    bool identical;
+    bool identical, reborn;
 };
 
 struct record {
@@ -58,6 +58,7 @@ struct ring {
 };
 void ring_push(struct ring *ring, struct record *record);
 struct record *ring_pop(struct ring *ring);
+struct record *ring_pop_newest(struct ring *ring);
 static inline struct record *ring_at(const struct ring *ring, size_t index)
 {
     return ring->items[(ring->head + index) & (ring->capacity - 1)];
@@ -123,6 +124,10 @@ struct answers {
     size_t bytes;
 };
 void answers_release(struct answers *answers);
+/* What recovery does: a writer with its highest number. */
+void answers_restore(struct store *store, struct str client, int64_t highest);
+/* It will not be given; its number is not done again. */
+void answer_forget(struct store *store, struct str client, int64_t seq);
 
 struct store {
     struct store_limits limits;
@@ -131,8 +136,10 @@ struct store {
     struct table spaces, sessions;
     struct space *nowhere; /* empty; stands for spaces that are not there */
     struct owned orphans;  /* ephemeral keys whose session has ended */
-    struct ring log;       /* of all spaces; revisions without gaps */
+    struct ring log;       /* of all spaces; revisions may have gaps */
     int64_t revision;
+    struct journal *journal; /* is told of every change; NULL: none */
+    int64_t settled;         /* records up to here are never undone; INT64_MAX without a journal */
     uint64_t births;
     int64_t log_bytes, state_bytes;
     uint64_t wait_serial;
@@ -164,7 +171,17 @@ void entry_drop_if_unused(struct entry *entry);
 
 /* Forgets all changes so far. */
 void txn_restart(struct txn *txn);
+/* Drops the newest version. */
+void entry_pop(struct entry *entry);
+/* Makes it the key's present value: version (takes value), size of the state. */
+void entry_change(struct entry *entry, int64_t revision, struct value *value, bool reborn);
+
 void log_append(struct store *store, struct record *record);
+/* Drops settled records from the old end until the log is within its limit. */
+void log_trim(struct store *store);
+/* Undoes every record behind the revision, newest first, and what sessions know of them. The revision itself
+ * goes back too. */
+void store_undo(struct store *store, int64_t revision);
 void record_free(struct record *record);
 /* Calls the waits whose condition the record meets. */
 void waits_wake(struct space *space, const struct record *record);
@@ -187,12 +204,14 @@ bool condition_keys(const struct condition *condition, void (*visit)(void *ctx, 
 
 /* A session's place in one space. */
 struct place {
+    const struct session *session;
     const struct space *space;
     int64_t cursor, wrote;
-    struct wait *wait;       /* NULL: none */
-    int64_t delivered;       /* revision of the event that is not acknowledged yet; -1: none */
-    uint64_t delivered_hash; /* of its condition */
-    watch_found *found;      /* of the wait or the event */
+    struct wait *wait;     /* NULL: none */
+    int64_t delivered;     /* revision of the event that is not acknowledged yet; -1: none */
+    int64_t offered;       /* the same, but known after a restart too, when nobody holds it any more */
+    uint64_t offered_hash; /* of its condition */
+    watch_found *found;    /* of the wait or the event */
     void *ctx;
     struct check *checks; /* where a condition was answered last; at most CHECKS_MAX, the oldest makes room */
     size_t check_count, check_capacity;
@@ -210,7 +229,24 @@ struct session {
     size_t name_len;
     char name[];
 };
+static inline struct str session_name(const struct session *session)
+{
+    return (struct str){session->name, session->name_len};
+}
+/* After records behind the revision were undone. */
+void sessions_clamp(struct store *store, int64_t revision);
+/* Remembers where the condition was answered; the one that was answered longest ago makes room. */
+void place_check(struct place *place, uint64_t hash, int64_t revision);
 /* NULL when the session has not entered the space. */
 struct place *session_place(const struct session *session, const struct space *space);
+
+/* ---- What the journal is told; nothing happens without one ---- */
+void note_record(const struct record *record);
+void note_session(const struct store *store, const struct session *session);
+void note_close(const struct store *store, const struct session *session);
+void note_place(const struct place *place);
+void note_check(const struct place *place, const struct check *check);
+void note_answer(const struct store *store, const struct writer *writer, const struct kept *kept);
+void note_done(const struct store *store, const struct writer *writer, int64_t seq);
 
 #endif

@@ -138,6 +138,38 @@ static int64_t txn_state_bytes(const struct txn *txn)
     return sum;
 }
 
+void entry_change(struct entry *entry, int64_t revision, struct value *value, bool reborn)
+{
+    size_t bytes = entry_bytes(entry, value);
+    entry->space->store->state_bytes += (int64_t)bytes - (int64_t)entry->size;
+    entry->size = bytes;
+    entry_push(entry, revision, value, reborn);
+}
+
+static void change_undo(struct entry *entry)
+{
+    entry_disown(entry);
+    entry_pop(entry);
+    size_t bytes = entry_bytes(entry, entry_value(entry, NOW));
+    entry->space->store->state_bytes += (int64_t)bytes - (int64_t)entry->size;
+    entry->size = bytes;
+    entry_drop_if_unused(entry);
+}
+
+void store_undo(struct store *store, int64_t revision)
+{
+    while (store->log.count && ring_at(&store->log, store->log.count - 1)->revision > revision) {
+        struct record *record = ring_pop_newest(&store->log);
+        ring_pop_newest(&record->space->records);
+        store->log_bytes -= (int64_t)record->bytes;
+        for (size_t i = record->count; i > 0; i--)
+            change_undo(record->changes[i - 1].entry);
+        record_free(record);
+    }
+    store->revision = revision;
+    sessions_clamp(store, revision);
+}
+
 static void change_apply(struct record *record, struct pending *pending)
 {
     struct entry *entry = pending->entry;
@@ -146,12 +178,11 @@ static void change_apply(struct record *record, struct pending *pending)
         return;
     struct change *change = &record->changes[record->count++];
     *change = (struct change){entry, value_ref(pending->value),
-                              before && pending->value && value_identical(before, pending->value)};
+                              before && pending->value && value_identical(before, pending->value),
+                              pending->reborn && pending->value};
     record->identical &= change->identical;
-    size_t bytes = entry_bytes(entry, pending->value);
-    record->bytes += sizeof *change + sizeof(struct version) + bytes;
-    entry->size = bytes;
-    entry_push(entry, record->revision, value_ref(pending->value), pending->reborn && pending->value);
+    entry_change(entry, record->revision, value_ref(pending->value), change->reborn);
+    record->bytes += sizeof *change + sizeof(struct version) + entry->size;
     if (pending->owns && pending->value) {
         entry_disown(entry);
         if (pending->owner)
@@ -180,9 +211,9 @@ const struct record *txn_commit(struct txn *txn, int64_t time_ms, struct str who
     record->identical = true;
     for (size_t i = 0; i < txn->count; i++)
         change_apply(record, &txn->items[i]);
-    store->state_bytes = state_bytes;
     txn_end(txn);
     log_append(store, record);
+    note_record(record);
     waits_wake(record->space, record);
     return record;
 }

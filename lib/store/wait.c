@@ -145,8 +145,9 @@ static void place_deliver(struct place *place, const struct condition *condition
 {
     if (!place)
         return;
-    place->delivered = revision;
-    place->delivered_hash = condition_hash(condition);
+    place->delivered = place->offered = revision;
+    place->offered_hash = condition_hash(condition);
+    note_place(place);
 }
 
 /* found comes last: it may cancel a stream. */
@@ -262,8 +263,10 @@ static void wait_lose(struct wait *wait)
 {
     int64_t trimmed = wait->space->trimmed;
     struct watch_event event = {.revision = trimmed, .missed = trimmed - wait->seen};
-    if (wait->place && wait->at_cursor && wait->place->cursor < trimmed)
+    if (wait->place && wait->at_cursor && wait->place->cursor < trimmed) {
         wait->place->cursor = trimmed;
+        note_place(wait->place);
+    }
     wait_deliver(wait, &event);
 }
 
@@ -377,8 +380,10 @@ enum watch_result watch_begin(struct space *space, struct condition *condition,
     *event = (struct watch_event){0};
     if (at.lost) {
         *missed = space->trimmed - at.cursor;
-        if (at.place && !start->has_after)
+        if (at.place && !start->has_after) {
             at.place->cursor = space->trimmed;
+            note_place(at.place);
+        }
         condition_release(condition);
         return WATCH_LOST;
     }

@@ -44,8 +44,10 @@ load helper
   expect_error 2 "zproc: 'history' is not supported yet" zproc history
   expect_error 2 "*'--follow' is not supported yet" zproc watch --follow
   expect_error 2 "*-- CMD*not supported yet" zproc watch x -- echo
-  expect_error 2 "*not supported yet*" zproc server --persist /tmp/x
-  expect_error 2 "*not supported yet*" zproc server --durability always
+  expect_error 2 "*'--durability' needs a folder; add --persist DIR*" zproc server --durability always
+  expect_error 2 "*'--repair' needs a folder*" zproc server --repair
+  expect_error 2 "*'often' is none of always*" zproc server --durability often
+  expect_error 2 "*keeps nothing*" zproc server --persist /tmp/x --durability none
 }
 
 @test "options need their values, flags take none" {

@@ -26,7 +26,7 @@ _zproc_options() {
     atomic) echo '--arg --argjson' ;;
     txn) echo '-i --if --then --else -w --wait -e --ephemeral -t --timeout --arg --argjson' ;;
     watch) echo '-x --exclude --prefix --glob -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict --arg --argjson' ;;
-    server) echo '--durability --log-limit --state-limit --insecure --persist' ;;
+    server) echo '--durability --log-limit --state-limit --insecure --persist --repair' ;;
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
     run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
     check) echo '-f --manifest --var' ;;

@@ -426,11 +426,12 @@ _zproc() {
         '--version[print the version]' ;;
     server)
       _arguments -s -S \
-        '--durability[what an answer promises; none\: the state is in memory]:LEVEL: ' \
+        '--durability[what an answer to a write promises\: always (synced to disk), second (synced every second), process (survives a crash of the server; default with --persist) or none (in memory; default)]:LEVEL: ' \
         '--log-limit[memory for changes that can still be watched (default 64MiB)]:SIZE: ' \
         '--state-limit[memory for values (default 1GiB)]:SIZE: ' \
         '--insecure[allow tcp beyond this machine without a secret key]' \
-        '--persist[keep the state in a folder]:DIR:_files' \
+        '--persist[keep the state in this folder, which is made when it is not there]:DIR:_files' \
+        '--repair[start with what stands before a damaged record of the folder; the rest is put aside]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
