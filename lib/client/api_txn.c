@@ -19,6 +19,8 @@ enum zp_code zp_txn(zp_client *client, const zp_txn_spec *spec, int64_t timeout_
         request_set_keys(&request, FIELD_if, conditions);
     text_set(&request, FIELD_then, spec->then_do);
     text_set(&request, FIELD_else, spec->else_do);
+    if (spec->ephemeral)
+        request_set_int(&request, FIELD_ephemeral, true);
     if (spec->wait) {
         request_set_int(&request, FIELD_wait, true);
         api_timeout(&request, timeout_ms);

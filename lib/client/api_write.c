@@ -22,6 +22,14 @@ enum zp_code zp_set(zp_client *client, const char *key, const char *json, size_t
     return write_key(client, OP_set, key, api_str(json, len), NULL);
 }
 
+enum zp_code zp_set_ephemeral(zp_client *client, const char *key, const char *json, size_t len)
+{
+    struct request request = {.operation = OP_set};
+    api_key(&request, key);
+    request_set_int(&request, FIELD_ephemeral, true);
+    return api_ask(client, &request, api_str(json, len), NULL);
+}
+
 enum zp_code zp_del(zp_client *client, const char *key)
 {
     return write_key(client, OP_del, key, NO_VALUE, NULL);

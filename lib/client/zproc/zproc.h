@@ -141,6 +141,8 @@ enum zp_code zp_eval(zp_client *client, const char *expression, const char *name
 
 /* Sets a key to a value. */
 enum zp_code zp_set(zp_client *client, const char *key, const char *json, size_t len);
+/* Sets a key that is removed when the client's session ends; ZP_INVALID without a session. */
+enum zp_code zp_set_ephemeral(zp_client *client, const char *key, const char *json, size_t len);
 /* Deletes a key; ZP_NOT_FOUND when it is absent. */
 enum zp_code zp_del(zp_client *client, const char *key);
 /* Deletes several keys in one step, all of which must exist. */
@@ -197,6 +199,7 @@ typedef struct zp_txn_spec {
     const char *else_do; /* the same for when they do not */
     const char *named;   /* as for zp_eval() */
     bool wait;           /* wait until the conditions hold; first come first served */
+    bool ephemeral;      /* the keys that are set are removed when the session ends */
 } zp_txn_spec;
 
 /* Tests the conditions and carries out the assignments in one step. The reply holds what was assigned, as

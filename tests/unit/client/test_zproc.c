@@ -497,6 +497,22 @@ static void sessions(void **state)
     assert_refused(client, zp_ack(client, 1), ZP_INVALID, "session");
 }
 
+static void ephemeral_keys(void **state)
+{
+    zp_client *client = *state;
+    const zp_txn_spec spec = {.then_do = "leader = 1", .ephemeral = true};
+    zp_reply *reply;
+    assert_refused(client, zp_set_ephemeral(client, "k", "1", ZP_TEXT), ZP_INVALID, "session");
+    check(client, zp_session_open(client, "ephemeral", ZP_NOW));
+    zp_set_session(client, "ephemeral");
+    check(client, zp_set_ephemeral(client, "k", "1", ZP_TEXT));
+    check(client, zp_txn(client, &spec, 0, NULL));
+    check(client, zp_set(client, "stays", "2", ZP_TEXT));
+    check(client, zp_session_close(client, "ephemeral"));
+    check(client, zp_get_all(client, ZP_NOW, &reply));
+    assert_reply(reply, "{\"stays\":2}");
+}
+
 /* ---- Services and claims ---- */
 
 static void *serve(void *argument)
@@ -739,6 +755,7 @@ int main(void)
         with_client(watches),
         with_client(all_conditions),
         with_client(sessions),
+        with_client(ephemeral_keys),
         with_client(services),
         with_client(claims),
         with_client(event_loop),
