@@ -82,7 +82,8 @@ static bool context_connect(struct context *context, struct err *err)
 /* Sessions matter to what writes and to what moves along them. */
 static bool uses_session(enum op op)
 {
-    return op_info(op)->kind == OP_KIND_WRITE || op == OP_watch || op == OP_ack || op == OP_go_live;
+    return op_info(op)->kind == OP_KIND_WRITE || op == OP_watch || op == OP_stream || op == OP_ack ||
+           op == OP_go_live;
 }
 
 static bool session_add(struct context *context, struct request *request, struct err *err)
@@ -130,14 +131,19 @@ bool context_send(struct context *context, struct request *request, struct err *
     return client_send(context->client, request, (struct str){0}, err) != 0;
 }
 
+bool context_prepare(struct context *context, struct request *request, struct err *err)
+{
+    if (!context->client && !context_connect(context, err))
+        return false;
+    fields_add(context, request);
+    return session_add(context, request, err);
+}
+
 bool context_ask(struct context *context, struct request *request, struct str value, struct reply *reply,
                  struct err *err)
 {
     int64_t start_us = time_now_us();
-    if (!context->client && !context_connect(context, err))
-        return false;
-    fields_add(context, request);
-    if (!session_add(context, request, err))
+    if (!context_prepare(context, request, err))
         return false;
     int64_t timeout_ms = context->timeout_ms < 0 ? -1 : time_left(context->timeout_ms, start_us);
     start_us = time_now_us();

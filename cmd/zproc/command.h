@@ -103,6 +103,8 @@ struct context {
 };
 /* Where the server is: --address, $ZPROC_ADDRESS, ./.zproc/address. Owned by the caller; NULL with err. */
 char *address_find(const struct args *args, struct err *err);
+/* Connects when it is the first, adds namespace and session. */
+bool context_prepare(struct context *context, struct request *request, struct err *err);
 /* Connects when it is the first, adds namespace and session, asks and waits. */
 bool context_ask(struct context *context, struct request *request, struct str value, struct reply *reply,
                  struct err *err);
@@ -146,6 +148,9 @@ bool args_operands(const struct args *args, struct buf *json, struct err *err);
 
 /* Writes everything to standard output; a failure is an error, so that nothing is lost silently. */
 bool output_write(struct buf *buf, struct err *err);
+/* One value of several, for people and scripts: strings raw unless they hold control characters (or, where
+ * lines end in NUL, that), all else JSON; and the line's end. */
+void output_line(struct buf *buf, const struct value *item, bool null_ends);
 /* A value for people and scripts: strings raw unless --json, all else JSON, and a newline. */
 bool output_value(const struct context *context, struct str json, struct err *err);
 

@@ -95,23 +95,6 @@ static const struct option line_options[] = {
     {0},
 };
 
-static bool has_control(struct str s, bool null_ends)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (null_ends ? s.data[i] == '\0' : (unsigned char)s.data[i] < ' ' || s.data[i] == 127)
-            return true;
-    return false;
-}
-
-static void line_add(struct buf *buf, const struct value *item, bool null_ends)
-{
-    if (value_type(item) == VALUE_STRING && !has_control(value_as_str(item), null_ends))
-        buf_add_str(buf, value_as_str(item));
-    else
-        value_print(buf, item);
-    buf_add_char(buf, null_ends ? '\0' : '\n');
-}
-
 static bool lines_print(const struct context *context, struct str json, struct err *err)
 {
     AUTO_BUF struct buf text = {0};
@@ -119,7 +102,7 @@ static bool lines_print(const struct context *context, struct str json, struct e
     if (!list || value_type(list) != VALUE_LIST)
         return err_set(err, ERR_INTERNAL, "the server's answer is no list");
     for (size_t i = 0; i < value_len(list); i++)
-        line_add(&text, list_at(list, i), args_has(&context->args, "null"));
+        output_line(&text, list_at(list, i), args_has(&context->args, "null"));
     return output_write(&text, err);
 }
 

@@ -1,5 +1,5 @@
-/* watch and go-live: waits for an event, prints it, and only then moves the session's cursor. */
-#include "command.h"
+/* watch, events and go-live: waits for an event, prints it, and only then moves the session's cursor. */
+#include "watch.h"
 
 /* Conditions that options name, and what their arguments are. Without one: change. */
 static const struct condition {
@@ -41,17 +41,13 @@ static const struct option options[] = {
     {0, "after", "REV", "start behind this revision; 0: at the oldest that is kept"},
     {'p', "print", "WHAT",
      "value (of the key that changed; default for one key), event (default else) or snapshot"},
+    {'f', "follow", NULL, "go on: a line for each event, until --count, --timeout or the end"},
+    {'c', "count", "N", "follow until there were N events"},
+    {0, "level", NULL, "follow: every change after which the condition holds, not only when it turns true"},
+    {'0', "null", NULL, "follow: end each with a NUL character instead of a newline"},
     VALUE_OPTIONS,
     ARG_OPTIONS,
     {0},
-};
-
-/* What stays alive as long as the request. */
-struct watch {
-    struct request request;
-    struct value *keys;
-    struct buf value;
-    bool single; /* one key */
 };
 
 static void watch_release(struct watch *watch)
@@ -68,6 +64,12 @@ static const struct condition *condition_of(const struct option *row)
     return NULL;
 }
 
+/* Operands before a command. */
+static size_t key_count(const struct args *args)
+{
+    return args->dashes < args->operand_count ? args->dashes : args->operand_count;
+}
+
 /* The one condition that was given; NULL without err: none was. False when they do not fit together. */
 static bool condition_find(const struct args *args, const struct condition **found, struct err *err)
 {
@@ -79,7 +81,7 @@ static bool condition_find(const struct args *args, const struct condition **fou
                            (*found)->option, next->option);
         *found = next ? next : *found;
     }
-    if (*found && args->operand_count > 0)
+    if (*found && key_count(args) > 0)
         return err_set(err, ERR_INVALID, "a watch has either KEYs or '--%s'", (*found)->option);
     return true;
 }
@@ -106,7 +108,7 @@ static bool keys_set(struct watch *watch, const struct args *args, bool exclude,
     for (size_t i = 0; exclude && i < args->given_count; i++)
         if (condition_of(args->given[i].row) && !keys_add(watch, args->given[i].value, err))
             return false;
-    for (size_t i = 0; !exclude && i < args->operand_count; i++)
+    for (size_t i = 0; !exclude && i < key_count(args); i++)
         if (!keys_add(watch, args->operands[i], err))
             return false;
     if (value_len(watch->keys) > 0)
@@ -132,7 +134,7 @@ static bool pattern_set(struct watch *watch, struct str pattern, struct err *err
 static bool condition_set(struct watch *watch, const struct args *args, const struct condition *condition,
                           struct err *err)
 {
-    watch->single = !condition && args->operand_count == 1;
+    watch->single = !condition && key_count(args) == 1;
     if (!condition || condition->many)
         return keys_set(watch, args, condition != NULL, err);
     const char *argument = args_value(args, condition->option);
@@ -148,10 +150,10 @@ static bool condition_set(struct watch *watch, const struct args *args, const st
     return key_set(watch, key, err);
 }
 
-static bool want_set(struct watch *watch, const struct args *args, struct err *err)
+static bool want_set(struct watch *watch, const struct args *args, bool events, struct err *err)
 {
     const char *print = args_value(args, "print");
-    const char *want = print ? print : watch->single ? "value" : "event";
+    const char *want = print ? print : watch->single && !events ? "value" : "event";
     if (strcmp(want, "value") != 0 && strcmp(want, "event") != 0 && strcmp(want, "snapshot") != 0)
         return err_set(err, ERR_INVALID, "option '--print' needs value, event or snapshot, not '%s'", want);
     if (strcmp(want, "value") == 0 && request_has(&watch->request, expr))
@@ -184,31 +186,53 @@ static bool start_set(struct watch *watch, const struct args *args, struct err *
     return true;
 }
 
-static bool watch_build(struct watch *watch, const struct args *args, struct err *err)
+static bool watch_build(struct watch *watch, const struct args *args, bool events, struct err *err)
 {
     const struct condition *condition;
-    if (args->dashes < args->operand_count)
-        return err_set(err, ERR_UNSUPPORTED, "a command for every event (-- CMD) is not supported yet");
     if (!condition_find(args, &condition, err))
         return false;
     if ((args_has(args, "arg") || args_has(args, "argjson")) && !(condition && condition->has_expr))
         return err_set(err, ERR_INVALID, "options '--arg' and '--argjson' go with '--when'");
     request_set_str(&watch->request, FIELD_condition, str_of(condition ? condition->name : "change"));
-    return condition_set(watch, args, condition, err) && want_set(watch, args, err) &&
+    return condition_set(watch, args, condition, err) && want_set(watch, args, events, err) &&
            start_set(watch, args, err);
+}
+
+static bool is_deletion(const struct watch *watch, const struct reply *reply)
+{
+    const struct value *deleted = reply_field(reply, "deleted");
+    return str_is(request_str(&watch->request, want), "value") && deleted && value_truthy(deleted);
 }
 
 static bool event_print(const struct context *context, const struct watch *watch, const struct reply *reply,
                         struct err *err)
 {
-    const struct value *deleted = reply_field(reply, "deleted");
-    bool value_wanted = str_is(request_str(&watch->request, want), "value");
-    if (value_wanted && deleted && value_truthy(deleted)) {
-        AUTO_BUF struct buf line = {0};
-        buf_add_text(&line, context->json ? "{\"deleted\":true}\n" : "\n");
-        return output_write(&line, err);
+    if (!is_deletion(watch, reply))
+        return output_value(context, reply->value, err);
+    AUTO_BUF struct buf line = {0};
+    buf_add_text(&line, context->json ? "{\"deleted\":true}\n" : "\n");
+    return output_write(&line, err);
+}
+
+bool event_add(const struct context *context, const struct watch *watch, const struct reply *reply,
+               struct buf *out, struct err *err)
+{
+    bool null_ends = args_has(&context->args, "null"), deleted = is_deletion(watch, reply);
+    if (!deleted && !reply->value.data)
+        return err_set(err, ERR_INTERNAL, "the server's event has no value");
+    if (!deleted && !context->json && reply->value.data[0] == '"') {
+        AUTO_VALUE struct value *value = value_parse(reply->value, err);
+        if (!value)
+            return err_wrap(err, "the server's event");
+        output_line(out, value, null_ends);
+        return true;
     }
-    return output_value(context, reply->value, err);
+    if (!deleted)
+        buf_add_str(out, reply->value);
+    else if (context->json)
+        buf_add_text(out, "{\"deleted\":true}");
+    buf_add_char(out, null_ends ? '\0' : '\n');
+    return true;
 }
 
 /* The event is out: the cursor may move. Its answer is awaited, so that status 0 means exactly once. */
@@ -224,8 +248,6 @@ static int acknowledge(struct context *context, int64_t rev, struct err *err)
 static int watch_once(struct context *context, struct watch *watch, struct err *err)
 {
     struct reply reply;
-    if (!watch_build(watch, &context->args, err))
-        return FAILED;
     struct str value = watch->value.data ? buf_str(&watch->value) : (struct str){0};
     if (!context_ask(context, &watch->request, value, &reply, err))
         return FAILED;
@@ -235,26 +257,77 @@ static int watch_once(struct context *context, struct watch *watch, struct err *
     return printed ? acknowledge(context, rev, err) : FAILED;
 }
 
-static int run_watch(struct context *context, struct err *err)
+/* The command behind "--"; NULL: there is none. */
+static char *const *command_of(struct args *args)
+{
+    args->operands[args->operand_count] = NULL;
+    /* exec does not write to them, whatever its type says. */
+    return args->dashes <= args->operand_count ? (char *const *)(args->operands + args->dashes) : NULL;
+}
+
+static bool follow_check(const struct args *args, bool follows, char *const *argv, struct err *err)
+{
+    static const char *const need_follow[] = {"level", "null"}, *const need_print[] = {"print", "null"};
+    for (size_t i = 0; i < LENGTH_OF(need_follow) && !follows; i++)
+        if (args_has(args, need_follow[i]))
+            return err_set(err, ERR_INVALID, "option '--%s' needs '--follow'", need_follow[i]);
+    for (size_t i = 0; i < LENGTH_OF(need_print) && argv; i++)
+        if (args_has(args, need_print[i]))
+            return err_set(err, ERR_INVALID, "option '--%s' has no meaning with a command", need_print[i]);
+    return !argv || argv[0] || err_set(err, ERR_INVALID, "no command behind '--'");
+}
+
+static int watch_run(struct context *context, bool events, struct err *err)
 {
     struct watch watch = {.request.operation = OP_watch};
-    int status = watch_once(context, &watch, err);
+    struct args *args = &context->args;
+    char *const *argv = command_of(args);
+    bool follows = events || argv || args_has(args, "follow") || args_has(args, "count");
+    int status = FAILED;
+    if (follow_check(args, follows, argv, err) && watch_build(&watch, args, events, err))
+        status = follows ? follow(context, &watch, argv, err) : watch_once(context, &watch, err);
     watch_release(&watch);
     return status;
+}
+
+static int run_watch(struct context *context, struct err *err)
+{
+    return watch_run(context, false, err);
 }
 
 const struct command cmd_watch = {
     .name = "watch",
     .group = GROUP_WATCH,
-    .usage = "[KEY...]",
+    .usage = "[KEY...] [-- CMD...]",
     .operands_max = OPERANDS_ANY,
     .summary = "Wait until a KEY changes (none: anything), or for one of the conditions below",
-    .notes = "Within a session (--session, $ZPROC_SESSION) each call goes on where the last one ended.\n"
-             "A key that was deleted is printed as an empty line, with --json as {\"deleted\":true}.\n",
+    .notes =
+        "With CMD it goes on, and runs CMD for every event: ZPROC_KEY, ZPROC_VALUE (ZPROC_VALUE_FILE when\n"
+        "long), ZPROC_DELETED, ZPROC_REVISION, the state then as its input; it ends when CMD fails.\n"
+        "Within a session (--session, $ZPROC_SESSION) each call goes on where the last one ended.\n"
+        "A key that was deleted is printed as an empty line, with --json as {\"deleted\":true}.\n",
     .options = options,
     .examples = "  zproc watch count\n  zproc watch --when 'cookies > 5' --timeout 1m\n"
-                "  while v=$(zproc watch --session me jobs); do echo \"$v\"; done\n",
+                "  while v=$(zproc watch --session me jobs); do echo \"$v\"; done\n"
+                "  zproc watch --follow --prefix job. | tee jobs.log\n"
+                "  zproc watch price -- sh -c 'echo \"it is $ZPROC_VALUE now\"'\n",
     .run = run_watch,
+};
+
+static int run_events(struct context *context, struct err *err)
+{
+    return watch_run(context, true, err);
+}
+
+const struct command cmd_events = {
+    .name = "events",
+    .group = GROUP_WATCH,
+    .usage = "[KEY...]",
+    .operands_max = OPERANDS_ANY,
+    .summary = "Print every change (of a KEY, or that fits) as a line of JSON, until it is ended",
+    .options = options,
+    .examples = "  zproc events --after 0\n  zproc events --prefix job. --count 10\n",
+    .run = run_events,
 };
 
 static int run_go_live(struct context *context, struct err *err)

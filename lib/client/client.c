@@ -12,6 +12,7 @@
 
 struct sent {
     int64_t id, seq; /* seq is 0 for what does not write */
+    bool stream;     /* it may be answered again */
 };
 
 struct client {
@@ -247,11 +248,13 @@ static bool send_request(struct client *client, const struct request *request, s
 }
 
 /* Whether a reply answers something that client_send sent; if so it is no longer waited for. */
-static bool sent_remove(struct client *client, int64_t id)
+static bool sent_remove(struct client *client, const struct reply *reply)
 {
     for (size_t i = 0; i < client->sent_count; i++) {
-        if (client->sent[i].id != id)
+        if (client->sent[i].id != reply->id)
             continue;
+        if (client->sent[i].stream && reply->ok)
+            return true;
         client->sent[i] = client->sent[--client->sent_count];
         return true;
     }
@@ -261,7 +264,7 @@ static bool sent_remove(struct client *client, int64_t id)
 /* Takes reply. What nobody waits for any more (a client_ask that timed out) is dropped. */
 static void reply_keep(struct client *client, struct reply *reply)
 {
-    if (!sent_remove(client, reply->id)) {
+    if (!sent_remove(client, reply)) {
         reply_release(reply);
         return;
     }
@@ -359,7 +362,8 @@ bool client_step(struct client *client, struct err *err)
     return conn_step(client->conn, err) || fail_connect(client, err);
 }
 
-int64_t client_send(struct client *client, struct request *request, struct str value, struct err *err)
+static int64_t client_start(struct client *client, struct request *request, struct str value, bool stream,
+                            struct err *err)
 {
     if (!client->conn) {
         err_set(err, ERR_UNREACHABLE, "the connection to the state server at %s is gone",
@@ -370,9 +374,21 @@ int64_t client_send(struct client *client, struct request *request, struct str v
         return 0;
     conn_flush(client->conn);
     mem_grow(client->sent, client->sent_capacity, client->sent_count);
-    client->sent[client->sent_count++] = (struct sent){
-        .id = request_int(request, id), .seq = request_has(request, seq) ? request_int(request, seq) : 0};
+    client->sent[client->sent_count++] =
+        (struct sent){.id = request_int(request, id),
+                      .seq = request_has(request, seq) ? request_int(request, seq) : 0,
+                      .stream = stream};
     return request_int(request, id);
+}
+
+int64_t client_send(struct client *client, struct request *request, struct str value, struct err *err)
+{
+    return client_start(client, request, value, false, err);
+}
+
+int64_t client_stream(struct client *client, struct request *request, struct str value, struct err *err)
+{
+    return client_start(client, request, value, true, err);
 }
 
 bool client_next(struct client *client, struct reply *reply)
@@ -387,7 +403,7 @@ bool client_next(struct client *client, struct reply *reply)
     while (client->conn && conn_receive(client->conn, &message)) {
         if (!reply_parse(&message, reply, NULL))
             continue;
-        if (sent_remove(client, reply->id))
+        if (sent_remove(client, reply))
             return true;
         reply_release(reply);
     }

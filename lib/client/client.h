@@ -51,6 +51,8 @@ int64_t client_send(struct client *client, struct request *request, struct str v
 bool client_awaits(const struct client *client, int64_t id);
 /* What client_send sent will not be answered, or nobody waits for it any more. */
 void client_forget(struct client *client, int64_t id);
+/* The same for a request that is answered more than once: until an answer is not ok. */
+int64_t client_stream(struct client *client, struct request *request, struct str value, struct err *err);
 /* The next reply that has arrived, whatever it answers. False when there is none. */
 bool client_next(struct client *client, struct reply *reply);
 

@@ -70,6 +70,20 @@ foo is not null
 spam is there"
 }
 
+@test "gold price: every change, the first low, each high" {
+  example gold-price
+  said "prices: 45 41 38 36 44 52 61 63 58 66 
+buy
+sold: 2"
+}
+
+@test "iterate: so many events, a command for each, the past" {
+  example iterate
+  said "$(printf 'cookie %d\ncookies is %d\n' 1 1 2 2 3 3 4 4 5 5)
+last: 5
+beyond none: 4"
+}
+
 @test "pizza trigger: one run for every event, in order" {
   example pizza-trigger
   [ "$(cat said)" = "pizza number 1 be tasty!

@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn watch go-live server ping stats run check help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn watch events go-live server ping stats run check help'
 _zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -25,7 +25,8 @@ _zproc_options() {
     patch) echo '--merge -s --string -J --strict' ;;
     atomic) echo '--arg --argjson' ;;
     txn) echo '-i --if --then --else -w --wait -e --ephemeral -t --timeout --arg --argjson' ;;
-    watch) echo '-x --exclude --prefix --glob -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -s --string -J --strict --arg --argjson' ;;
+    watch) echo '-x --exclude --prefix --glob -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -f --follow -c --count --level -0 --null -s --string -J --strict --arg --argjson' ;;
+    events) echo '-x --exclude --prefix --glob -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -f --follow -c --count --level -0 --null -s --string -J --strict --arg --argjson' ;;
     server) echo '--durability --log-limit --state-limit --insecure --persist --repair' ;;
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
     run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
@@ -47,8 +48,10 @@ _zproc_takes() {
     'cas '--at) echo value ;;
     'atomic '--arg | 'atomic '--argjson) echo value ;;
     'txn '-i | 'txn '--if | 'txn '--then | 'txn '--else | 'txn '-t | 'txn '--timeout | 'txn '--arg | 'txn '--argjson) echo value ;;
-    'watch '--prefix | 'watch '--glob | 'watch '-w | 'watch '--when | 'watch '--equal | 'watch '--not-equal | 'watch '-t | 'watch '--timeout | 'watch '--after | 'watch '-p | 'watch '--print | 'watch '--arg | 'watch '--argjson) echo value ;;
+    'watch '--prefix | 'watch '--glob | 'watch '-w | 'watch '--when | 'watch '--equal | 'watch '--not-equal | 'watch '-t | 'watch '--timeout | 'watch '--after | 'watch '-p | 'watch '--print | 'watch '-c | 'watch '--count | 'watch '--arg | 'watch '--argjson) echo value ;;
     'watch '-x | 'watch '--exclude | 'watch '--none | 'watch '--not-none | 'watch '--available | 'watch '--truthy | 'watch '--falsy) echo key ;;
+    'events '--prefix | 'events '--glob | 'events '-w | 'events '--when | 'events '--equal | 'events '--not-equal | 'events '-t | 'events '--timeout | 'events '--after | 'events '-p | 'events '--print | 'events '-c | 'events '--count | 'events '--arg | 'events '--argjson) echo value ;;
+    'events '-x | 'events '--exclude | 'events '--none | 'events '--not-none | 'events '--available | 'events '--truthy | 'events '--falsy) echo key ;;
     'server '--durability | 'server '--log-limit | 'server '--state-limit) echo value ;;
     'server '--persist) echo file ;;
     'ping '-p | 'ping '--payload | 'ping '-t | 'ping '--timeout) echo value ;;
@@ -75,6 +78,7 @@ _zproc_operands() {
     remove) echo key ;;
     cas) echo key ;;
     watch) echo key ;;
+    events) echo key ;;
     help) echo command ;;
     esac
 }

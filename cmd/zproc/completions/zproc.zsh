@@ -34,6 +34,7 @@ _zproc_commands() {
     'atomic:Assign values of expressions to keys, all or none; print the value, or an object of several'
     'txn:Test conditions and assign in one step; status 1 when the conditions do not hold'
     'watch:Wait until a KEY changes (none\: anything), or for one of the conditions below'
+    'events:Print every change (of a KEY, or that fits) as a line of JSON, until it is ended'
     'go-live:Move the session'\''s cursor to now\: what happened until here is not watched any more'
     'server:Run a state server; its address is the line that it prints'
     'ping:Print the server'\''s pid; with -v the time of the round trip too'
@@ -399,6 +400,47 @@ _zproc() {
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (5s, 250ms, 1m); 0\: only what is there; then status 124]:TIME: ' \
         '--after[start behind this revision; 0\: at the oldest that is kept]:REV: ' \
         '(-p --print)'{-p,--print}'[value (of the key that changed; default for one key), event (default else) or snapshot]:WHAT: ' \
+        '(-f --follow)'{-f,--follow}'[go on\: a line for each event, until --count, --timeout or the end]' \
+        '(-c --count)'{-c,--count}'[follow until there were N events]:N: ' \
+        '--level[follow\: every change after which the condition holds, not only when it turns true]' \
+        '(-0 --null)'{-0,--null}'[follow\: end each with a NUL character instead of a newline]' \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '--arg[a string that the expression knows as NAME (may be repeated)]:NAME STRING: ' \
+        '--argjson[the same with a JSON value]:NAME JSON: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[KEY...\] \[-- CMD...\]:_zproc_keys' ;;
+    events)
+      _arguments -s -S \
+        '(-x --exclude)'{-x,--exclude}'[anything but this key changes (may be repeated)]:KEY:_zproc_keys' \
+        '--prefix[a key that begins with TEXT changes]:TEXT: ' \
+        '--glob[a key that fits changes\: * any text, ? a character, \[a-z\] one of a set]:PATTERN: ' \
+        '(-w --when)'{-w,--when}'[an expression is true after a change of what it reads]:EXPR: ' \
+        '--equal[KEY is set and equals VALUE]:KEY=VALUE: ' \
+        '--not-equal[KEY is set and differs from VALUE]:KEY=VALUE: ' \
+        '--none[KEY is set to null]:KEY:_zproc_keys' \
+        '--not-none[KEY is set to something else than null]:KEY:_zproc_keys' \
+        '--available[KEY is added]:KEY:_zproc_keys' \
+        '--truthy[KEY is set to something else than null, false, 0, "", \[\] and {}]:KEY:_zproc_keys' \
+        '--falsy[KEY is set to one of these]:KEY:_zproc_keys' \
+        '(-l --live)'{-l,--live}'[start at the newest revision, not at the session'\''s cursor]' \
+        '--next[skip the first check\: wait for the next change even if the condition holds]' \
+        '--duplicates[writes that change nothing count too]' \
+        '(-t --timeout)'{-t,--timeout}'[wait so long at most (5s, 250ms, 1m); 0\: only what is there; then status 124]:TIME: ' \
+        '--after[start behind this revision; 0\: at the oldest that is kept]:REV: ' \
+        '(-p --print)'{-p,--print}'[value (of the key that changed; default for one key), event (default else) or snapshot]:WHAT: ' \
+        '(-f --follow)'{-f,--follow}'[go on\: a line for each event, until --count, --timeout or the end]' \
+        '(-c --count)'{-c,--count}'[follow until there were N events]:N: ' \
+        '--level[follow\: every change after which the condition holds, not only when it turns true]' \
+        '(-0 --null)'{-0,--null}'[follow\: end each with a NUL character instead of a newline]' \
         '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '--arg[a string that the expression knows as NAME (may be repeated)]:NAME STRING: ' \
