@@ -159,7 +159,8 @@ void zp_set_patience(zp_client *client, int64_t patience_ms)
 /* Sessions matter to what writes and to what moves along them. */
 bool api_session(enum op op)
 {
-    return op_info(op)->kind == OP_KIND_WRITE || op == OP_watch || op == OP_ack || op == OP_go_live;
+    return op_info(op)->kind == OP_KIND_WRITE || op == OP_watch || op == OP_stream || op == OP_ack ||
+           op == OP_go_live;
 }
 
 static void text_add(struct request *request, enum field field, const char *text)
@@ -261,7 +262,8 @@ enum zp_code api_send(zp_client *client, struct request *request, struct str val
     *id = 0;
     if (api_ready(client)) {
         api_stamp(client, request);
-        *id = client_send(client->link, request, value, &client->err);
+        *id = request->operation == OP_stream ? client_stream(client->link, request, value, &client->err)
+                                              : client_send(client->link, request, value, &client->err);
     }
     return api_fail(client);
 }

@@ -60,13 +60,20 @@ static bool request_read(zp_client *client, const char *op, const char *text, st
     return request_parse(buf_str(&header), request, &client->err);
 }
 
+/* There would be nobody to take its second event. */
+static bool stream_refuse(zp_client *client, const struct request *request)
+{
+    return request->operation != OP_stream ||
+           err_set(&client->err, ERR_INVALID, "a stream has many replies; begin it with zp_send_stream");
+}
+
 enum zp_code zp_request(zp_client *client, const char *op, const char *fields, const char *json, size_t len,
                         zp_reply **reply)
 {
     struct request request;
     if (reply)
         *reply = NULL;
-    if (request_read(client, op, fields, &request))
+    if (request_read(client, op, fields, &request) && stream_refuse(client, &request))
         api_ask(client, &request, api_str(json, len), reply);
     request_release(&request);
     return api_fail(client);

@@ -71,6 +71,31 @@ enum zp_code zp_send_watch(zp_client *client, const zp_watch_spec *spec, int64_t
     return api_send(client, &request, str_of(spec->json), id);
 }
 
+enum zp_code zp_send_stream(zp_client *client, const zp_watch_spec *spec, int64_t credit, int64_t *id)
+{
+    struct request request;
+    AUTO_VALUE struct value *keys = NULL;
+    *id = 0;
+    if (!watch_request(client, spec, &request, &keys))
+        return api_fail(client);
+    request.operation = OP_stream;
+    request_set_int(&request, FIELD_credit, credit);
+    if (spec->level)
+        request_set_int(&request, FIELD_edge, false);
+    return api_send(client, &request, str_of(spec->json), id);
+}
+
+enum zp_code zp_credit(zp_client *client, int64_t id, int64_t credit, int64_t acknowledged)
+{
+    struct request request = {.operation = OP_credit};
+    request_set_int(&request, FIELD_call, id);
+    if (credit != 0)
+        request_set_int(&request, FIELD_credit, credit);
+    if (acknowledged != ZP_NOW)
+        request_set_int(&request, FIELD_ack, acknowledged);
+    return api_ask(client, &request, NO_VALUE, NULL);
+}
+
 /* ---- Sessions ---- */
 
 enum zp_code zp_ack(zp_client *client, int64_t revision)

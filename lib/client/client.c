@@ -420,16 +420,16 @@ bool client_awaits(const struct client *client, int64_t id)
 
 void client_forget(struct client *client, int64_t id)
 {
+    size_t left = 0;
     for (size_t i = 0; i < client->sent_count; i++)
-        if (client->sent[i].id == id)
-            client->sent[i--] = client->sent[--client->sent_count];
-    for (size_t i = 0; i < client->reply_count; i++) {
+        if (client->sent[i].id != id)
+            client->sent[left++] = client->sent[i];
+    client->sent_count = left;
+    left = 0;
+    for (size_t i = 0; i < client->reply_count; i++)
         if (client->replies[i].id != id)
-            continue;
-        reply_release(&client->replies[i]);
-        client->reply_count--;
-        memmove(client->replies + i, client->replies + i + 1,
-                (client->reply_count - i) * sizeof *client->replies);
-        return;
-    }
+            client->replies[left++] = client->replies[i];
+        else
+            reply_release(&client->replies[i]);
+    client->reply_count = left;
 }

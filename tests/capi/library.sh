@@ -39,7 +39,7 @@ int conn_open(void) { return client_open(); }
 int main(void)
 {
     zp_client *client = zp_client_new();
-    zp_watch_spec spec = {ZP_CHANGE, ZP_WANT_EVENT, NULL, NULL, 0, NULL, NULL, false, false, false, false, false, 0};
+    static zp_watch_spec spec;
     enum zp_code code = zp_watch(client, &spec, 0, NULL);
     printf("%s %d\n", zp_code_name(code), conn_open());
     zp_client_free(client);

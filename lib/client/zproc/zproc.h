@@ -263,7 +263,8 @@ typedef struct zp_watch_spec {
     bool live;        /* start at the newest revision, not at the session's cursor */
     bool next;        /* skip the first check: wait for the next change even if the condition holds */
     bool duplicates;  /* writes that change nothing count too */
-    bool edge;        /* only when the condition turns true */
+    bool edge;        /* only when the condition turns true; streams always do so but for level */
+    bool level;       /* streams: at each change after which the condition holds */
     bool has_after;   /* start behind the revision after; 0: at the oldest that is kept */
     int64_t after;
 } zp_watch_spec;
@@ -343,6 +344,14 @@ zp_reply *zp_next(zp_client *client);
  * blocking calls a request that was not done is its code here. ZP_INVALID when no such request is unanswered;
  * what was sent before the connection ended is not. */
 enum zp_code zp_wait(zp_client *client, int64_t id, int64_t timeout_ms, zp_reply **reply);
+/* Begins a watch that goes on: up to credit events, then as many as zp_credit() adds, arrive as replies with
+ * the number *id. A reply with the field lost tells how many revisions fell off the log before. The stream
+ * ends with a reply that is not ZP_OK, with zp_cancel(), or with the connection. */
+enum zp_code zp_send_stream(zp_client *client, const zp_watch_spec *spec, int64_t credit, int64_t *id);
+/* Lets credit more events of a stream come (0: none), and acknowledges its events up to a revision as
+ * zp_ack() does (ZP_NOW: none). Blocks for the answer; an event loop that must not sends the operation credit
+ * with zp_send(). */
+enum zp_code zp_credit(zp_client *client, int64_t id, int64_t credit, int64_t acknowledged);
 /* Ends a request that waits (a watch, a call); it is not answered any more. Blocks for the answer to this. */
 enum zp_code zp_cancel(zp_client *client, int64_t id);
 

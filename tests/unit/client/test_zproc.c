@@ -648,6 +648,56 @@ static void wait_for_one_of_several(void **state)
     assert_refused(client, zp_wait(client, first, ZP_FOREVER, &reply), ZP_INVALID, "unanswered");
 }
 
+static void streams(void **state)
+{
+    zp_client *client = *state;
+    const zp_watch_spec spec = {.condition = ZP_CHANGE, .want = ZP_WANT_SNAPSHOT};
+    int64_t id;
+    zp_reply *reply;
+    check(client, zp_session_open(client, "stream", ZP_NOW));
+    zp_set_session(client, "stream");
+    check(client, zp_send_stream(client, &spec, 2, &id));
+    for (int i = 0; i < 4; i++)
+        check(client, zp_incr(client, "k", "1", 1, NULL));
+    for (int i = 1; i <= 4; i++) {
+        char snapshot[16];
+        snprintf(snapshot, sizeof snapshot, "{\"k\":%d}", i);
+        check(client, zp_wait(client, id, PATIENCE_MS, &reply));
+        int64_t revision = zp_reply_revision(reply);
+        assert_reply(reply, snapshot);
+        if (i == 2)
+            assert_refused(client, zp_wait(client, id, 1, &reply), ZP_TIMEOUT, "in time");
+        check(client, zp_credit(client, id, i == 2 ? 2 : 0, revision));
+    }
+    check(client, zp_cancel(client, id));
+    assert_refused(client, zp_credit(client, id, 1, ZP_NOW), ZP_NOT_FOUND, "stream");
+    assert_refused(client, zp_wait(client, id, 0, &reply), ZP_INVALID, "unanswered");
+    assert_refused(client, zp_request(client, "stream", "{\"credit\":1}", NULL, 0, NULL), ZP_INVALID,
+                   "zp_send_stream");
+    check(client, zp_session_close(client, "stream"));
+}
+
+static void stream_conditions(void **state)
+{
+    zp_client *client = *state;
+    zp_watch_spec spec = {.condition = ZP_TRUTHY, .want = ZP_WANT_VALUE, .key = "k"};
+    int64_t edge, level, third;
+    zp_reply *reply;
+    check(client, zp_send_stream(client, &spec, 10, &edge));
+    spec.level = true;
+    check(client, zp_send_stream(client, &spec, 10, &level));
+    for (int i = 1; i <= 2; i++)
+        check(client, zp_incr(client, "k", "1", 1, NULL));
+    check(client, zp_send(client, "len", NULL, NULL, 0, &third));
+    check(client, zp_wait(client, third, PATIENCE_MS, NULL));
+    check(client, zp_wait(client, edge, PATIENCE_MS, &reply));
+    assert_reply(reply, "1");
+    assert_int_equal(zp_wait(client, edge, 0, &reply), ZP_TIMEOUT);
+    check(client, zp_wait(client, level, PATIENCE_MS, NULL));
+    check(client, zp_wait(client, level, PATIENCE_MS, &reply));
+    assert_reply(reply, "2");
+}
+
 static void connect_begin_to_nobody(void **state)
 {
     (void)state;
@@ -761,6 +811,8 @@ int main(void)
         with_client(event_loop),
         with_client(cancelled),
         with_client(wait_for_one_of_several),
+        with_client(streams),
+        with_client(stream_conditions),
         cmocka_unit_test(connect_begin_to_nobody),
         with_client(threads),
         cmocka_unit_test(a_server_that_goes),
