@@ -26,6 +26,11 @@ sort -u "$folder/names" | comm -3 "$folder/declared" - >"$folder/differ"
 [ ! -s "$folder/differ" ] || fail "declared or defined only: $(cat "$folder/differ")"
 readelf -d "$lib/libzproc.so" | grep -q 'SONAME.*\[libzproc\.so\.[0-9]*\]' || fail "no SONAME"
 
+# Every operation of the protocol has a call of its own.
+for op in $(sed -n 's/^OP(\([a-z_]*\),.*/\1/p' "$source/lib/wire/ops.def"); do
+  grep -q "\bOP_$op\b" "$source"/lib/client/api_*.c || fail "the library has no call for the operation '$op'"
+done
+
 # A user's own functions may have any name; C and C++ agree on the header.
 cat >"$folder/user.c" <<'END'
 #include <stdio.h>
