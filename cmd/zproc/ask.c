@@ -116,7 +116,7 @@ static void fields_add(const struct context *context, struct request *request)
 {
     const char *name = args_value(&context->args, "namespace");
     name = name ? name : env("ZPROC_NAMESPACE");
-    if (name)
+    if (name && !request_has(request, ns))
         request_set_str(request, FIELD_ns, str_of(name));
     /* Inside of 'atomic -- CMD': what would wait for that lock is refused. */
     const char *lock = env("ZPROC_LOCK");
@@ -151,6 +151,39 @@ bool context_ask(struct context *context, struct request *request, struct str va
         return false;
     if (context->verbose && !context->quiet)
         tell_time(context, start_us, reply);
+    return true;
+}
+
+/* Appends a page to those before it: lists, or maps. */
+static void page_join(struct buf *json, struct str page)
+{
+    if (json->len == 0) {
+        buf_add_str(json, page);
+        return;
+    }
+    if (page.len <= 2)
+        return;
+    json->len--; /* the bracket at its end */
+    if (json->len > 1)
+        buf_add_char(json, ',');
+    buf_add(json, page.data + 1, page.len - 1);
+}
+
+bool context_ask_all(struct context *context, struct request *request, struct buf *json, struct err *err)
+{
+    const struct value *next;
+    request_set_int(request, FIELD_page, 0);
+    do {
+        struct reply reply;
+        if (!context_ask(context, request, (struct str){0}, &reply, err))
+            return false;
+        if ((next = reply_field(&reply, "next"))) {
+            request_set_int(request, FIELD_page, value_as_int(next));
+            request_set_int(request, FIELD_at, reply.rev);
+        }
+        page_join(json, reply.value);
+        reply_release(&reply);
+    } while (next);
     return true;
 }
 

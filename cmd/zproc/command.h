@@ -110,6 +110,9 @@ bool context_ask(struct context *context, struct request *request, struct str va
                  struct err *err);
 /* Sends without waiting; client_next has the answer. The connection is there already. */
 bool context_send(struct context *context, struct request *request, struct err *err);
+/* Asks for all keys, page by page, all of one revision; json: what one answer would have held. A request that
+ * has a namespace keeps it. */
+bool context_ask_all(struct context *context, struct request *request, struct buf *json, struct err *err);
 /* The same as context_ask, for commands that need nothing of the answer. */
 int context_do(struct context *context, struct request *request, struct str value, struct err *err);
 /* The same, and prints the answer's value. */

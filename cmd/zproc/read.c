@@ -18,6 +18,15 @@ static bool at_add(const struct context *context, struct request *request, struc
     return true;
 }
 
+/* Everything as one JSON value. */
+static int all_print(struct context *context, struct request *request, struct err *err)
+{
+    AUTO_BUF struct buf json = {0};
+    return context_ask_all(context, request, &json, err) && output_value(context, buf_str(&json), err)
+               ? 0
+               : FAILED;
+}
+
 /* ---- get ---- */
 
 static const struct option get_options[] = {
@@ -39,6 +48,8 @@ static int run_get(struct context *context, struct err *err)
         err_set(err, ERR_INVALID, "option '--default' needs a KEY");
         return FAILED;
     }
+    if (!has_key)
+        return at_add(context, &request, err) ? all_print(context, &request, err) : FAILED;
     if (!at_add(context, &request, err) ||
         (otherwise && !value_operand(&context->args, otherwise, &value, err)))
         return FAILED;
@@ -109,7 +120,6 @@ static bool lines_print(const struct context *context, struct str json, struct e
 static int run_lines(struct context *context, enum op op, struct err *err)
 {
     struct request request = {.operation = op};
-    struct reply reply;
     if (context->json && args_has(&context->args, "null")) {
         err_set(err, ERR_INVALID, "options '--json' and '--null' exclude each other");
         return FAILED;
@@ -117,12 +127,11 @@ static int run_lines(struct context *context, enum op op, struct err *err)
     if (!at_add(context, &request, err))
         return FAILED;
     if (context->json)
-        return context_print(context, &request, (struct str){0}, err);
-    if (!context_ask(context, &request, (struct str){0}, &reply, err))
-        return FAILED;
-    bool printed = lines_print(context, reply.value, err);
-    reply_release(&reply);
-    return printed ? 0 : FAILED;
+        return all_print(context, &request, err);
+    AUTO_BUF struct buf json = {0};
+    return context_ask_all(context, &request, &json, err) && lines_print(context, buf_str(&json), err)
+               ? 0
+               : FAILED;
 }
 
 static int run_keys(struct context *context, struct err *err)

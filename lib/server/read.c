@@ -1,6 +1,8 @@
 /* Reads: they take no revision and wake nobody. */
 #include "server_priv.h"
 
+#include <stdlib.h>
+
 /* The revision that a read speaks of: the newest, or the one it asks for. */
 static bool read_at(const struct job *job, int64_t *at, int64_t *revision, struct err *err)
 {
@@ -28,23 +30,6 @@ static const struct value *read_find(const struct job *job, int64_t at, struct e
     return value;
 }
 
-bool handle_get(struct job *job, struct err *err)
-{
-    int64_t at, revision;
-    if (!read_at(job, &at, &revision, err))
-        return false;
-    if (!request_has(&job->request, key)) {
-        if (job->value || request_has(&job->request, path))
-            return err_set(err, ERR_INVALID, "a default or a path needs a key");
-        AUTO_VALUE struct value *map = space_map(job->space, at);
-        return job_answer(job, revision, map);
-    }
-    const struct value *value = read_find(job, at, err);
-    if (!value && job->value && err->code == ERR_NOT_FOUND)
-        value = job->value;
-    return value && job_answer(job, revision, value);
-}
-
 static bool answer_bool(struct job *job, int64_t revision, bool b)
 {
     AUTO_VALUE struct value *value = value_bool(b);
@@ -62,50 +47,142 @@ bool handle_has(struct job *job, struct err *err)
     return answer_bool(job, revision, found);
 }
 
-static void add_key(void *ctx, struct str key, const struct value *value)
+/* ---- All keys: printed as they are visited, whole or a page ---- */
+
+#define PAGE_BYTES (4 * 1024 * 1024)
+
+struct page {
+    struct buf *text;
+    void (*print)(struct buf *text, struct str key, const struct value *value);
+    bool paged;
+    int64_t from, index; /* entries */
+    int64_t next;        /* the first one that did not fit; -1: all did */
+};
+
+static void page_add(void *ctx, struct str key, const struct value *value)
+{
+    struct page *page = ctx;
+    int64_t index = page->index++;
+    if (index < page->from || page->next >= 0)
+        return;
+    bool first = page->text->len == 1;
+    size_t before = page->text->len;
+    if (!first)
+        buf_add_char(page->text, ',');
+    page->print(page->text, key, value);
+    if (page->paged && !first && page->text->len > PAGE_BYTES) {
+        page->text->len = before;
+        page->next = index;
+    }
+}
+
+static void print_key(struct buf *text, struct str key, const struct value *value)
 {
     (void)value;
-    list_push(ctx, value_string(key));
+    string_print(text, key);
 }
 
-static void add_value(void *ctx, struct str key, const struct value *value)
+static void print_value(struct buf *text, struct str key, const struct value *value)
 {
     (void)key;
-    list_push(ctx, value_ref(value));
+    value_print(text, value);
 }
 
-static void add_item(void *ctx, struct str key, const struct value *value)
+static void print_item(struct buf *text, struct str key, const struct value *value)
 {
-    struct value *pair = value_list();
-    list_push(pair, value_string(key));
-    list_push(pair, value_ref(value));
-    list_push(ctx, pair);
+    buf_add_char(text, '[');
+    string_print(text, key);
+    buf_add_char(text, ',');
+    value_print(text, value);
+    buf_add_char(text, ']');
 }
 
-static bool answer_list(struct job *job, void (*add)(void *ctx, struct str key, const struct value *value),
-                        struct err *err)
+static void print_member(struct buf *text, struct str key, const struct value *value)
+{
+    string_print(text, key);
+    buf_add_char(text, ':');
+    value_print(text, value);
+}
+
+static bool answer_all(struct job *job,
+                       void (*print)(struct buf *text, struct str key, const struct value *value),
+                       const char brackets[2], struct err *err)
 {
     int64_t at, revision;
     if (!read_at(job, &at, &revision, err))
         return false;
-    AUTO_VALUE struct value *list = value_list();
-    space_each(job->space, at, add, list);
-    return job_answer(job, revision, list);
+    struct server *server = job->server;
+    struct page page = {.text = &server->value,
+                        .print = print,
+                        .paged = request_has(&job->request, page),
+                        .from = request_int(&job->request, page),
+                        .next = -1};
+    job_begin(job, revision);
+    buf_add_char(page.text, brackets[0]);
+    space_each(job->space, at, page_add, &page);
+    buf_add_char(page.text, brackets[1]);
+    server->has_value = true;
+    if (page.next >= 0)
+        reply_int(server, "next", page.next);
+    return job_send(job);
+}
+
+bool handle_get(struct job *job, struct err *err)
+{
+    int64_t at, revision;
+    if (!request_has(&job->request, key)) {
+        if (job->value || request_has(&job->request, path))
+            return err_set(err, ERR_INVALID, "a default or a path needs a key");
+        return answer_all(job, print_member, "{}", err);
+    }
+    if (request_has(&job->request, page))
+        return err_set(err, ERR_INVALID, "a page is one of all keys: 'page' does not go with a key");
+    if (!read_at(job, &at, &revision, err))
+        return false;
+    const struct value *value = read_find(job, at, err);
+    if (!value && job->value && err->code == ERR_NOT_FOUND)
+        value = job->value;
+    return value && job_answer(job, revision, value);
 }
 
 bool handle_keys(struct job *job, struct err *err)
 {
-    return answer_list(job, add_key, err);
+    return answer_all(job, print_key, "[]", err);
 }
 
 bool handle_values(struct job *job, struct err *err)
 {
-    return answer_list(job, add_value, err);
+    return answer_all(job, print_value, "[]", err);
 }
 
 bool handle_items(struct job *job, struct err *err)
 {
-    return answer_list(job, add_item, err);
+    return answer_all(job, print_item, "[]", err);
+}
+
+static int name_order(const void *a, const void *b)
+{
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void name_visit(void *ctx, struct str name)
+{
+    list_push(ctx, value_string(name));
+}
+
+bool handle_namespaces(struct job *job, struct err *err)
+{
+    (void)err;
+    AUTO_VALUE struct value *names = value_list(), *sorted = value_list();
+    store_each(job->server->store, name_visit, names);
+    size_t count = value_len(names);
+    AUTO_FREE struct str *order = mem_array(count ? count : 1, sizeof *order);
+    for (size_t i = 0; i < count; i++)
+        order[i] = value_as_str(list_at(names, i));
+    qsort(order, count, sizeof *order, name_order);
+    for (size_t i = 0; i < count; i++)
+        list_push(sorted, value_string(order[i]));
+    return job_answer(job, store_revision(job->server->store), sorted);
 }
 
 bool handle_len(struct job *job, struct err *err)

@@ -97,6 +97,14 @@ struct space *store_look(struct store *store, struct str name)
     return space ? space : store->nowhere;
 }
 
+void store_each(const struct store *store, void (*visit)(void *ctx, struct str name), void *ctx)
+{
+    size_t pos = 0;
+    for (const struct space *space; (space = table_next(&store->spaces, &pos));)
+        if (space->live)
+            visit(ctx, space_name(space));
+}
+
 struct str space_name(const struct space *space)
 {
     return (struct str){space->name, space->name_len};

@@ -42,6 +42,8 @@ bool space_name_reserved(struct str name);
 struct space *store_space(struct store *store, struct str name, struct err *err);
 /* For reading: never NULL, and makes none: an empty space stands for all that are not there. */
 struct space *store_look(struct store *store, struct str name);
+/* The names of spaces that have keys, in no order. */
+void store_each(const struct store *store, void (*visit)(void *ctx, struct str name), void *ctx);
 struct str space_name(const struct space *space);
 
 /* Reads are as of a revision; NOW is the newest. A revision that the log no longer covers for this space is

@@ -255,6 +255,51 @@ teardown() {
   expect_error 2 "*session*" zproc set -e here 1
 }
 
+@test "dump and load move a state" {
+  zproc update a=1 b=1.10 'c={"x": [null, "ä"]}'
+  zproc -n other set 'k"ey' text
+  zproc -n empty set k 1
+  zproc -n empty clear
+  zproc dump >dump
+  expect 0 '{"ns":"default","key":"a","value":1}
+{"ns":"default","key":"b","value":1.10}
+{"ns":"default","key":"c","value":{"x":[null,"ä"]}}
+{"ns":"other","key":"k\"ey","value":"text"}' cat dump
+  zproc update a=2 d=4
+  zproc -n other set more 1
+  expect 0 '' zproc load dump
+  expect 0 '{"a":1,"b":1.10,"c":{"x":[null,"ä"]}}' zproc get
+  expect 0 '{"k\"ey":"text"}' zproc -n other get
+  zproc set a 5
+  zproc -n other clear
+  expect 0 '' zproc -n other load - <dump
+  expect 0 5 zproc get a
+  expect 0 1 zproc -n other len
+  expect 0 '{"ns":"other","key":"k\"ey","value":"text"}' zproc -n other dump
+  expect_error 2 "*line 2*" zproc load - <<<'{"ns":"x","key":"a","value":1}
+{"ns":"x","key":"a"}'
+  expect_error 2 "*line 1*byte*" zproc load - <<<'{'
+  expect_error 2 "*none*" zproc load none
+}
+
+@test "more than fits in one answer comes in pages of one revision" {
+  python3 -c '
+import json
+for i in range(3000):
+    print(json.dumps({"ns": "big", "key": "k%d" % i, "value": "x" * 10000}))' | zproc load
+  expect 0 3000 zproc -n big len
+  zproc -n big get | python3 -c '
+import json, sys
+state = json.load(sys.stdin)
+assert list(state) == ["k%d" % i for i in range(3000)] and all(len(v) == 10000 for v in state.values())'
+  [ "$(zproc -n big values | wc -lc | tr -s ' ')" = " 3000 30003000" ]
+  [ "$(zproc -n big dump | md5sum)" = "$(zproc -n big dump | md5sum)" ]
+  zproc -n big dump >dump
+  zproc -n big clear
+  zproc load dump
+  [ "$(zproc -n big dump | md5sum)" = "$(md5sum <dump)" ]
+}
+
 @test "cas" {
   expect 0 a zproc cas k a --absent
   expect_error 1 "*" zproc cas k b --absent

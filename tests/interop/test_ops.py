@@ -43,6 +43,35 @@ class Reads(Case):
         self.assertIs(c.value("has", key="z", at=0), False)
         self.assertIs(c.value("has", key="m", path="/a/2"), False)
 
+    def test_pages(self):
+        c = self.c
+        self.assertEqual(c.value("namespaces"), ["default"])
+        c.call("set", 1, key="a", ns="b")
+        c.call("set", 1, key="a", ns="a")
+        c.call("clear", ns="a")
+        self.assertEqual(c.value("namespaces"), ["b", "default"])
+        self.assertEqual(c.value("keys", page=1), ["m", "z"])
+        self.assertEqual(c.value("get", page=2), {"z": None})
+        self.assertEqual(c.value("items", page=3), [])
+        self.assertNotIn("next", c.call("values", page=0))
+        self.refused("invalid", "page", c, "get", key="n", page=0)
+        self.refused("invalid", "page", c, "keys", page=-1)
+        for i in range(9):
+            c.call("set", "x" * (1 << 20), key="big%d" % i, ns="big")
+        first = c.call("get", ns="big", page=0)
+        self.assertEqual((len(first["value"]), first["next"]), (3, 3))
+        c.call("clear", ns="big")
+        got, page = dict(first["value"]), first
+        while "next" in page:
+            page = c.call("get", ns="big", page=page["next"], at=first["rev"])
+            self.assertEqual(page["rev"], first["rev"])
+            got.update(page["value"])
+        self.assertEqual(list(got), ["big%d" % i for i in range(9)])
+        c.call("update", {"k%d" % i: "x" * (4 << 20) for i in range(3)}, ns="big")
+        c.call("update", {"l%d" % i: "x" * (4 << 20) for i in range(3)}, ns="big")
+        self.refused("too_large", "16 MiB", c, "get", ns="big")
+        self.assertEqual(c.call("get", ns="big", page=0)["next"], 1)
+
     def test_eval(self):
         c = self.c
         self.assertEqual(c.value("eval", expr="n + size(m.a)"), 4)
