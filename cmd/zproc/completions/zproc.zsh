@@ -33,6 +33,8 @@ _zproc_commands() {
     'patch:Apply a JSON Patch (RFC 6902) to the namespace\: all of it or nothing'
     'atomic:Assign values of expressions to keys, all or none; print the value, or an object of several'
     'txn:Test conditions and assign in one step; status 1 when the conditions do not hold'
+    'dump:Print all namespaces, or that of -n, as lines of JSON for zproc load'
+    'load:Make namespaces equal to what zproc dump printed, from FILE or standard input'
     'watch:Wait until a KEY changes (none\: anything), or for one of the conditions below'
     'events:Print every change (of a KEY, or that fits) as a line of JSON, until it is ended'
     'go-live:Move the session'\''s cursor to now\: what happened until here is not watched any more'
@@ -381,6 +383,29 @@ _zproc() {
         '--no-color[no colour on a terminal]' \
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' ;;
+    dump)
+      _arguments -s -S \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
+    load)
+      _arguments -s -S \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[FILE\]:_files' ;;
     watch)
       _arguments -s -S \
         '(-x --exclude)'{-x,--exclude}'[anything but this key changes (may be repeated)]:KEY:_zproc_keys' \
