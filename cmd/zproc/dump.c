@@ -68,7 +68,7 @@ const struct command cmd_dump = {
     .summary = "Print all namespaces, or that of -n, as lines of JSON for zproc load",
     .notes = "Each line is {\"ns\":NAMESPACE,\"key\":KEY,\"value\":VALUE}; all are of one revision.\n"
              "Namespaces of runs (zproc, zproc.*) are left out unless -n names them.\n",
-    .examples = "  zproc dump > state.jsonl\n  zproc dump -n scratch | wc -l\n",
+    .examples = "  zproc dump > backup.jsonl\n  zproc dump -n scratch | wc -l\n",
     .run = run_dump,
 };
 
@@ -181,6 +181,6 @@ const struct command cmd_load = {
     .notes =
         "Each namespace in it is replaced, in one step unless it is larger than 4 MiB; others stay as they\n"
         "are. With -n only that namespace is loaded. Stops at the first line that cannot be loaded.\n",
-    .examples = "  zproc load state.jsonl\n  zproc dump -a ipc:///tmp/old | zproc load -a ipc:///tmp/new\n",
+    .examples = "  zproc load state.jsonl\n",
     .run = run_load,
 };

@@ -43,7 +43,7 @@ def main():
     env.update(PATH=f"{binaries}:{env['PATH']}", ZPROC_ADDRESS="none", NAME="x")
     bad = count = 0
     with tempfile.TemporaryDirectory(prefix="zd") as folder:
-        for name, text in (("config.json", "{}"), ("state.json", "{}"), ("zproc.yaml", MANIFEST), ("ci.yaml", MANIFEST)):
+        for name, text in (("config.json", "{}"), ("state.json", "{}"), ("state.jsonl", '{"ns": "a", "key": "k", "value": 1}'), ("zproc.yaml", MANIFEST), ("ci.yaml", MANIFEST)):
             with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
                 file.write(text)
         for command in commands(binaries):
