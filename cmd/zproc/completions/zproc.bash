@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn watch events go-live server ping stats run check help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check help'
 _zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -77,6 +77,7 @@ _zproc_operands() {
     extend) echo key ;;
     remove) echo key ;;
     cas) echo key ;;
+    load) echo file ;;
     watch) echo key ;;
     events) echo key ;;
     help) echo command ;;

@@ -97,6 +97,9 @@ complete -c zproc -n '__fish_seen_subcommand_from txn' -s e -l ephemeral -d 'the
 complete -c zproc -n '__fish_seen_subcommand_from txn' -s t -l timeout -x -d 'with --wait: so long at most (5s, 250ms, 1m); then status 124'
 complete -c zproc -n '__fish_seen_subcommand_from txn' -l arg -x -d 'a string that the expression knows as NAME (may be repeated)'
 complete -c zproc -n '__fish_seen_subcommand_from txn' -l argjson -x -d 'the same with a JSON value'
+complete -c zproc -n __fish_use_subcommand -a dump -d 'Print all namespaces, or that of -n, as lines of JSON for zproc load'
+complete -c zproc -n __fish_use_subcommand -a load -d 'Make namespaces equal to what zproc dump printed, from FILE or standard input'
+complete -c zproc -n '__fish_seen_subcommand_from load' -F
 complete -c zproc -n __fish_use_subcommand -a watch -d 'Wait until a KEY changes (none: anything), or for one of the conditions below'
 complete -c zproc -n '__fish_seen_subcommand_from watch' -s x -l exclude -x -a '(__zproc_keys)' -d 'anything but this key changes (may be repeated)'
 complete -c zproc -n '__fish_seen_subcommand_from watch' -l prefix -x -d 'a key that begins with TEXT changes'
@@ -177,4 +180,4 @@ complete -c zproc -n __fish_use_subcommand -a check -d 'Read a manifest and say 
 complete -c zproc -n '__fish_seen_subcommand_from check' -s f -l manifest -r -F -d 'the manifest (default: zproc.yaml of this folder)'
 complete -c zproc -n '__fish_seen_subcommand_from check' -l var -x -d 'a variable for ${{ vars.NAME }}, over the manifest\'s'
 complete -c zproc -n __fish_use_subcommand -a help -d 'Show help, or that of a command'
-complete -c zproc -n '__fish_seen_subcommand_from help' -a 'get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn watch events go-live server ping stats run check'
+complete -c zproc -n '__fish_seen_subcommand_from help' -a 'get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check'
