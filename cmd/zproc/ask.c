@@ -58,6 +58,7 @@ static bool session_make(struct context *context, struct err *err)
     struct request request = {.operation = OP_session_open};
     struct reply reply;
     request_set_str(&request, FIELD_session, str_of(context->session));
+    request_set_int(&request, FIELD_temporary, true);
     if (!client_ask(context->client, &request, (struct str){0}, -1, &reply, err))
         return false;
     bool fine = reply.ok || reply.error.code == ERR_CONFLICT;

@@ -28,6 +28,8 @@ static void job_look(struct job *job)
     job->space = store_look(job->server->store, job->ns);
     if (request_has(&job->request, session))
         job->session = session_find(job->server->store, request_str(&job->request, session));
+    if (job->session && session_is_temporary(job->session))
+        session_use(job->session, time_now_ms());
 }
 
 bool job_enter(struct job *job, struct err *err)

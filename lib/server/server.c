@@ -78,9 +78,10 @@ static int64_t server_patience(const struct server *server)
                           *lock = deadline_first(&server->timers_lock);
     if (store_scans(server->store))
         return 0;
-    const int64_t times[] = {peer ? peer->at : -1, parked ? parked->at : -1, lock ? lock->at : -1,
-                             answers_due(server->store),
-                             server->journal ? journal_timer(server->journal) : -1};
+    const int64_t times[] = {
+        peer ? peer->at : -1,        parked ? parked->at : -1,
+        lock ? lock->at : -1,        answers_due(server->store),
+        sessions_due(server->store), server->journal ? journal_timer(server->journal) : -1};
     int64_t first = -1;
     for (size_t i = 0; i < LENGTH_OF(times); i++)
         if (times[i] >= 0 && (first < 0 || times[i] < first))
@@ -94,10 +95,10 @@ static int64_t server_patience(const struct server *server)
 /* What is due. Without timers the clock is not even read. */
 static void server_timers(struct server *server)
 {
-    int64_t answers = answers_due(server->store);
+    int64_t answers = answers_due(server->store), sessions = sessions_due(server->store);
     int64_t journal = server->journal ? journal_timer(server->journal) : -1;
     if (!deadline_first(&server->timers_parked) && !deadline_first(&server->timers_peer) &&
-        !deadline_first(&server->timers_lock) && answers < 0 && journal < 0)
+        !deadline_first(&server->timers_lock) && answers < 0 && sessions < 0 && journal < 0)
         return;
     int64_t now = time_now_ms();
     locks_timer(server, now); /* before the deadlines of who waits for them */
@@ -105,6 +106,9 @@ static void server_timers(struct server *server)
     peers_timer(server, now);
     if (answers >= 0 && now >= answers)
         answers_expire(server->store, now);
+    if (sessions >= 0 && now >= sessions)
+        sessions_expire(server->store, now);
+    orphans_remove(server); /* of sessions and locks that ended here */
     if (journal >= 0)
         journal_tick(server->journal, now);
 }

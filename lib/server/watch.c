@@ -250,8 +250,11 @@ bool handle_session_open(struct job *job, struct err *err)
     if (revision < 0 || revision > newest)
         return err_set(err, ERR_INVALID, "'rev' must be a revision that is there: 0 to %lld",
                        (long long)newest);
-    return session_open(job->server->store, request_str(&job->request, session), revision, err) &&
-           job_answer(job, revision, NULL);
+    struct store *store = job->server->store;
+    struct session *session = session_open(store, request_str(&job->request, session), revision, err);
+    if (session && request_bool(&job->request, temporary))
+        session_expires(store, session, time_now_ms());
+    return session && job_answer(job, revision, NULL);
 }
 
 bool handle_session_close(struct job *job, struct err *err)

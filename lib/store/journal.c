@@ -45,6 +45,13 @@ void note_session(const struct store *store, const struct session *session)
         code_session(buf, session, store->revision);
 }
 
+void note_expires(const struct store *store, const struct session *session)
+{
+    struct buf *buf = note_begin(store);
+    if (buf)
+        code_expires(buf, session, store->revision);
+}
+
 void note_close(const struct store *store, const struct session *session)
 {
     struct buf *buf = note_begin(store);

@@ -32,6 +32,13 @@ void code_session(struct buf *buf, const struct session *session, int64_t revisi
     frame_end(buf, begin);
 }
 
+void code_expires(struct buf *buf, const struct session *session, int64_t revision)
+{
+    size_t begin = frame_begin(buf, FRAME_EXPIRES, revision);
+    put_str(buf, session_name(session));
+    frame_end(buf, begin);
+}
+
 void code_close(struct buf *buf, const struct session *session, int64_t revision)
 {
     size_t begin = frame_begin(buf, FRAME_CLOSE, revision);
@@ -274,6 +281,15 @@ static bool apply_session(struct store *store, struct reader *reader, struct err
     return reader->ok ? session_open(store, name, start, err) != NULL : is_short(err);
 }
 
+/* Its hour begins anew. */
+static bool apply_expires(struct store *store, struct reader *reader, struct err *err)
+{
+    struct session *session = take_session(reader, store, err);
+    if (session)
+        session_expires(store, session, time_now_ms());
+    return session != NULL;
+}
+
 static bool apply_close(struct store *store, struct reader *reader, struct err *err)
 {
     struct session *session = take_session(reader, store, err);
@@ -329,6 +345,8 @@ bool code_apply(struct store *store, const struct frame *frame, struct err *err)
         return true;
     case FRAME_SESSION:
         return apply_session(store, &reader, err);
+    case FRAME_EXPIRES:
+        return apply_expires(store, &reader, err);
     case FRAME_CLOSE:
         return apply_close(store, &reader, err);
     case FRAME_PLACE:

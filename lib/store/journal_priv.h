@@ -19,15 +19,16 @@ enum frame_kind {
     FRAME_REVISION,  /* no revision up to this one is used again */
     FRAME_SESSION,   /* session_open: name, start */
     FRAME_CLOSE,     /* session_close: name */
-    FRAME_PLACE,  /* a session's place as it is now: session, namespace, cursor, wrote, offered, its hash */
-    FRAME_CHECK,  /* session, namespace, hash, revision */
-    FRAME_SPACE,  /* snapshots: namespace, trimmed */
-    FRAME_KEY,    /* snapshots: namespace, key, revision, value */
-    FRAME_ANSWER, /* a kept answer: client, seq, u8 has a value, header, value */
-    FRAME_EXPECT, /* answer_expect: client, seq */
-    FRAME_DONE,   /* answers_done: client, seq */
-    FRAME_WRITER, /* snapshots: client, highest seq */
-    FRAME_END,    /* snapshots: it is complete */
+    FRAME_PLACE,   /* a session's place as it is now: session, namespace, cursor, wrote, offered, its hash */
+    FRAME_CHECK,   /* session, namespace, hash, revision */
+    FRAME_SPACE,   /* snapshots: namespace, trimmed */
+    FRAME_KEY,     /* snapshots: namespace, key, revision, value */
+    FRAME_ANSWER,  /* a kept answer: client, seq, u8 has a value, header, value */
+    FRAME_EXPECT,  /* answer_expect: client, seq */
+    FRAME_DONE,    /* answers_done: client, seq */
+    FRAME_WRITER,  /* snapshots: client, highest seq */
+    FRAME_END,     /* snapshots: it is complete */
+    FRAME_EXPIRES, /* session_expires: name */
     FRAME_KINDS
 };
 
@@ -58,6 +59,7 @@ bool frame_behind(struct str file, size_t offset, bool only_synced);
 
 void code_record(struct buf *buf, const struct record *record);
 void code_session(struct buf *buf, const struct session *session, int64_t revision);
+void code_expires(struct buf *buf, const struct session *session, int64_t revision);
 void code_close(struct buf *buf, const struct session *session, int64_t revision);
 void code_place(struct buf *buf, const struct place *place, int64_t revision);
 void code_check(struct buf *buf, const struct place *place, const struct check *check, int64_t revision);

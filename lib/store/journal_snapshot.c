@@ -64,6 +64,8 @@ static void sessions_write(struct output *output, const struct store *store)
     size_t pos = 0;
     for (const struct session *session; (session = table_next(&store->sessions, &pos));) {
         code_session(&output->buf, session, store->revision);
+        if (session_is_temporary(session))
+            code_expires(&output->buf, session, store->revision);
         for (size_t i = 0; i < session->place_count; i++) {
             const struct place *place = session->places[i];
             code_place(&output->buf, place, store->revision);

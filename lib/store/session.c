@@ -28,6 +28,29 @@ struct session *session_open(struct store *store, struct str name, int64_t revis
     return session;
 }
 
+void session_expires(struct store *store, struct session *session, int64_t now_ms)
+{
+    session->used_ms = now_ms;
+    deadline_set(&store->idle, &session->idle, now_ms + SESSION_IDLE_MS);
+    note_expires(store, session);
+}
+
+bool session_is_temporary(const struct session *session)
+{
+    return session->idle.place > 0;
+}
+
+void session_use(struct session *session, int64_t now_ms)
+{
+    session->used_ms = now_ms;
+}
+
+int64_t sessions_due(const struct store *store)
+{
+    const struct deadline *first = deadline_first(&store->idle);
+    return first ? first->at : -1;
+}
+
 struct session *session_find(struct store *store, struct str name)
 {
     return table_get(&store->sessions, name);
@@ -41,6 +64,7 @@ static bool place_busy(const struct place *place)
 void session_close(struct store *store, struct session *session)
 {
     note_close(store, session);
+    deadline_remove(&store->idle, &session->idle);
     table_remove(&store->sessions, (struct str){session->name, session->name_len});
     for (size_t i = 0; i < session->place_count; i++) {
         struct place *place = session->places[i];
@@ -58,6 +82,28 @@ void session_close(struct store *store, struct session *session)
     owned_orphan(store, &session->owned);
     free(session->places);
     free(session);
+}
+
+static bool session_waits(const struct session *session)
+{
+    for (size_t i = 0; i < session->place_count; i++)
+        if (place_busy(session->places[i]))
+            return true;
+    return false;
+}
+
+/* Looked at once an hour, not at every use. */
+void sessions_expire(struct store *store, int64_t now_ms)
+{
+    for (struct deadline *first; (first = deadline_first(&store->idle)) && first->at <= now_ms;) {
+        struct session *session = (struct session *)first; /* idle is its first member */
+        if (session_waits(session))
+            session->used_ms = now_ms;
+        if (now_ms - session->used_ms >= SESSION_IDLE_MS)
+            session_close(store, session);
+        else
+            deadline_set(&store->idle, first, session->used_ms + SESSION_IDLE_MS);
+    }
 }
 
 struct place *session_place(const struct session *session, const struct space *space)

@@ -45,6 +45,7 @@ void store_free(struct store *store)
     for (struct session *session; (session = table_next(&store->sessions, &pos));)
         session_close(store, session);
     table_release(&store->sessions);
+    deadlines_release(&store->idle);
     free(store->orphans.items);
     pos = 0;
     for (struct space *space; (space = table_next(&store->spaces, &pos));)

@@ -246,6 +246,15 @@ struct wait *wait_standing(struct space *space, struct value *keys, watch_found 
 struct session *session_open(struct store *store, struct str name, int64_t revision, struct err *err);
 struct session *session_find(struct store *store, struct str name);
 void session_close(struct store *store, struct session *session);
+/* It ends by itself once nobody has used it for SESSION_IDLE_MS, and has neither a watch that waits nor an
+ * event that is not acknowledged. now_ms: monotonic. */
+#define SESSION_IDLE_MS (60 * 60 * 1000)
+void session_expires(struct store *store, struct session *session, int64_t now_ms);
+void session_use(struct session *session, int64_t now_ms);
+bool session_is_temporary(const struct session *session);
+/* When sessions_expire has something to do; -1: never. */
+int64_t sessions_due(const struct store *store);
+void sessions_expire(struct store *store, int64_t now_ms);
 /* Gives it a cursor in the space, which whatever follows needs. ERR_TOO_LARGE past the limits above. */
 bool session_enter(struct session *session, struct space *space, struct err *err);
 /* The ctx of its watch in this space that waits, or whose event is not acknowledged; NULL: there is none. */

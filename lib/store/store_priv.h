@@ -132,6 +132,7 @@ void answer_forget(struct store *store, struct str client, int64_t seq);
 struct store {
     struct store_limits limits;
     struct answers answers;
+    struct deadlines idle; /* sessions that end when nobody uses them */
     struct txn txn;
     struct table spaces, sessions;
     struct space *nowhere; /* empty; stands for spaces that are not there */
@@ -222,6 +223,8 @@ struct check {
 };
 #define CHECKS_MAX 32
 struct session {
+    struct deadline idle; /* in store->idle when it ends by itself: when to look whether it is idle */
+    int64_t used_ms;
     struct owned owned; /* ephemeral keys */
     int64_t start;
     struct place **places;
@@ -243,6 +246,7 @@ struct place *session_place(const struct session *session, const struct space *s
 /* ---- What the journal is told; nothing happens without one ---- */
 void note_record(const struct record *record);
 void note_session(const struct store *store, const struct session *session);
+void note_expires(const struct store *store, const struct session *session);
 void note_close(const struct store *store, const struct session *session);
 void note_place(const struct place *place);
 void note_check(const struct place *place, const struct check *check);

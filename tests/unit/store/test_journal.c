@@ -60,6 +60,32 @@ static void test_goes_on(void **state)
     folder_remove(folder);
 }
 
+/* Sessions that end when they are idle do so after a restart too: from the log, and from a snapshot. */
+static void test_temporary_sessions(void **state)
+{
+    (void)state;
+    char folder[64];
+    folder_make(folder);
+    struct home kept = keep(folder, options_default);
+    session_new(kept.store, "lasting", 0);
+    session_expires(kept.store, session_new(kept.store, "temporary", 0), 0);
+    keep_write(&kept);
+    for (int i = 0; i < 2; i++) {
+        keep_kill(&kept);
+        kept = keep(folder, options_default);
+        assert_false(session_is_temporary(session_find(kept.store, STR("lasting"))));
+        assert_true(session_is_temporary(session_find(kept.store, STR("temporary"))));
+    }
+    sessions_expire(kept.store, time_now_ms() + SESSION_IDLE_MS);
+    keep_write(&kept);
+    keep_kill(&kept);
+    kept = keep(folder, options_default);
+    assert_non_null(session_find(kept.store, STR("lasting")));
+    assert_null(session_find(kept.store, STR("temporary")));
+    keep_end(&kept);
+    folder_remove(folder);
+}
+
 /* An event that was answered before the crash and acknowledged after it is not found again. */
 static void test_acknowledged_later(void **state)
 {
@@ -396,6 +422,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_temporary_sessions),
         cmocka_unit_test(test_goes_on),
         cmocka_unit_test(test_acknowledged_later),
         cmocka_unit_test(test_compaction),

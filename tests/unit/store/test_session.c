@@ -301,9 +301,35 @@ static void closing(void **state)
     store_free(f.store);
 }
 
+static void idle(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new();
+    struct session *lasting = session_open(f.store, STR("run"), 0, NULL);
+    struct session *temporary = session_open(f.store, STR("shell"), 0, NULL);
+    assert_int_equal(sessions_due(f.store), -1);
+    session_expires(f.store, temporary, 1000);
+    assert_true(session_is_temporary(temporary));
+    assert_false(session_is_temporary(lasting));
+    assert_int_equal(sessions_due(f.store), 1000 + SESSION_IDLE_MS);
+    sessions_expire(f.store, 999 + SESSION_IDLE_MS);
+    assert_ptr_equal(session_find(f.store, STR("shell")), temporary);
+    /* Used in between: its hour began anew. */
+    session_use(temporary, 2000);
+    sessions_expire(f.store, 1000 + SESSION_IDLE_MS);
+    assert_ptr_equal(session_find(f.store, STR("shell")), temporary);
+    assert_int_equal(sessions_due(f.store), 2000 + SESSION_IDLE_MS);
+    sessions_expire(f.store, 2000 + SESSION_IDLE_MS);
+    assert_null(session_find(f.store, STR("shell")));
+    assert_int_equal(sessions_due(f.store), -1);
+    assert_ptr_equal(session_find(f.store, STR("run")), lasting);
+    store_free(f.store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(idle),
         cmocka_unit_test(names),
         cmocka_unit_test(limits),
         cmocka_unit_test(buffered),
