@@ -50,6 +50,31 @@ enum zp_code zp_items(zp_client *client, int64_t at, zp_reply **reply)
     return read_all(client, OP_items, at, reply);
 }
 
+enum zp_code zp_items_page(zp_client *client, int64_t at, int64_t page, zp_reply **reply, int64_t *next)
+{
+    struct request request = read_request(OP_items, at);
+    zp_reply *answer;
+    if (reply)
+        *reply = NULL;
+    *next = -1;
+    request_set_int(&request, FIELD_page, page);
+    if (api_ask(client, &request, NO_VALUE, &answer) != ZP_OK)
+        return api_fail(client);
+    if (!zp_reply_number(answer, "next", next))
+        *next = -1;
+    if (reply)
+        *reply = answer;
+    else
+        zp_reply_free(answer);
+    return ZP_OK;
+}
+
+enum zp_code zp_namespaces(zp_client *client, zp_reply **reply)
+{
+    struct request request = {.operation = OP_namespaces};
+    return api_ask(client, &request, NO_VALUE, reply);
+}
+
 /* Asks for a value of a type that C has; NULL with client->err when there is none. The caller unrefs. */
 static struct value *ask_value(zp_client *client, struct request *request, enum value_type type)
 {

@@ -130,6 +130,12 @@ enum zp_code zp_keys(zp_client *client, int64_t at, zp_reply **reply);
 enum zp_code zp_values(zp_client *client, int64_t at, zp_reply **reply);
 /* A list of [key, value], in order of insertion. */
 enum zp_code zp_items(zp_client *client, int64_t at, zp_reply **reply);
+/* The same in parts, for namespaces past 16 MiB: as many items as fit in an answer, from item number page on
+ * (0 is the first). *next is the number to go on with, with zp_revision() of the first part as at, or -1 when
+ * that was all. */
+enum zp_code zp_items_page(zp_client *client, int64_t at, int64_t page, zp_reply **reply, int64_t *next);
+/* The names of all namespaces that have keys, as a sorted list. */
+enum zp_code zp_namespaces(zp_client *client, zp_reply **reply);
 /* The value of an expression, zproc-expr(7). named is a JSON object of values that it may name,
  * NUL-terminated, or NULL. */
 enum zp_code zp_eval(zp_client *client, const char *expression, const char *named, zp_reply **reply);

@@ -235,6 +235,39 @@ static void whole_namespaces(void **state)
     check(client, zp_clear(client));
 }
 
+#define LARGE (6 << 20)
+
+static void pages(void **state)
+{
+    zp_client *client = *state;
+    const char *const keys[] = {"a", "b", "c"};
+    char *large = malloc(LARGE + 1);
+    zp_reply *reply;
+    int64_t next = 0, at = ZP_NOW;
+    memset(large, '7', LARGE);
+    large[0] = large[LARGE - 1] = '"';
+    large[LARGE] = '\0';
+    for (size_t i = 0; i < LENGTH_OF(keys); i++)
+        check(client, zp_set(client, keys[i], large, LARGE));
+    assert_refused(client, zp_items(client, ZP_NOW, &reply), ZP_TOO_LARGE, "");
+    size_t len, all = 0;
+    for (size_t parts = 0; next >= 0; parts++) {
+        assert_true(parts < LENGTH_OF(keys));
+        check(client, zp_items_page(client, at, next, &reply, &next));
+        assert_non_null(zp_reply_value(reply, &len));
+        zp_reply_free(reply);
+        all += len;
+        at = zp_revision(client);
+    }
+    assert_true(all > 3 * LARGE);
+    check(client, zp_items_page(client, ZP_NOW, 0, NULL, &next));
+    check(client, zp_namespaces(client, &reply));
+    assert_non_null(strstr(zp_reply_value(reply, NULL), "\"test-"));
+    zp_reply_free(reply);
+    check(client, zp_clear(client));
+    free(large);
+}
+
 static void read_and_write_at_once(void **state)
 {
     zp_client *client = *state;
@@ -795,6 +828,7 @@ int main(void)
         cmocka_unit_test(strings),
         with_client(get_and_set),
         with_client(whole_namespaces),
+        with_client(pages),
         with_client(read_and_write_at_once),
         with_client(compare_and_set),
         with_client(lists_and_patches),
