@@ -1,6 +1,6 @@
 """kill -9 of a server that keeps its state, at any time and at chosen writes, under load: nothing that was
 acknowledged is lost, nothing is done twice, watchers in sessions see every change exactly once and in order.
-ZPROC_KILLS: how many for each durability (default 20)."""
+ZPROC_KILLS: how many for each durability (default 10)."""
 import os
 import random
 import signal
@@ -13,8 +13,9 @@ from faulty import KILL_AFTER, KILL_BEFORE, KILL_HALF, SYNC, WRITE, FaultyServer
 from link import LOST, Client, Link, Refused, link_until, log_of, until
 from record import Notes, join, spawn
 
-KILLS = int(os.environ.get("ZPROC_KILLS", "20"))
+KILLS = int(os.environ.get("ZPROC_KILLS", "10"))
 WORKERS = 8
+PAUSE = 0.0001 * KILLS  # seconds at most between two pairs of changes: many kills do not make too many changes
 
 
 def work(path, notes, number, stop, pad):
@@ -26,7 +27,7 @@ def work(path, notes, number, stop, pad):
             rev = got["rev"]
         done += 1
         notes.add("done", done, rev, client.again)
-        time.sleep(random.random() * 0.002)
+        time.sleep(random.random() * PAUSE)
     client.close()
 
 
