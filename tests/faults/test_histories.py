@@ -1,5 +1,5 @@
 """Histories of concurrent clients of a server that is killed, or whose disk fails.
-ZPROC_HISTORY_SECONDS: how long each (default 3)."""
+ZPROC_HISTORY_SECONDS: how long each (default 2)."""
 import errno
 import random
 import subprocess

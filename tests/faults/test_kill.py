@@ -1,6 +1,6 @@
 """kill -9 of a server that keeps its state, at any time and at chosen writes, under load: nothing that was
 acknowledged is lost, nothing is done twice, watchers in sessions see every change exactly once and in order.
-ZPROC_KILLS: how many for each durability (default 20)."""
+ZPROC_KILLS: how many for each durability (default 10)."""
 import os
 import random
 import signal
@@ -13,8 +13,9 @@ from faulty import KILL_AFTER, KILL_BEFORE, KILL_HALF, SYNC, WRITE, FaultyServer
 from link import LOST, Client, Link, Refused, link_until, log_of, until
 from record import Notes, join, spawn
 
-KILLS = int(os.environ.get("ZPROC_KILLS", "20"))
+KILLS = int(os.environ.get("ZPROC_KILLS", "10"))
 WORKERS = 8
+PAUSE = 0.0001 * KILLS  # seconds at most between two pairs of changes: many kills do not make too many changes
 
 
 def work(path, notes, number, stop, pad):
@@ -26,7 +27,7 @@ def work(path, notes, number, stop, pad):
             rev = got["rev"]
         done += 1
         notes.add("done", done, rev, client.again)
-        time.sleep(random.random() * 0.002)
+        time.sleep(random.random() * PAUSE)
     client.close()
 
 
@@ -48,11 +49,30 @@ def watch(path, notes, session, last, **condition):
             time.sleep(0.002)
 
 
+def stream(path, notes, session, last):
+    """Takes many events at a time, and acknowledges several at once."""
+    while True:
+        link = link_until(path)
+        try:
+            ack = {"ack": last} if last else {}
+            id, taken = link.send("stream", session=session, credit=64, **ack), 0
+            while True:
+                got = link.receive()
+                if got["id"] != id:
+                    continue  # the answer to an acknowledgement
+                last, taken = got["rev"], taken + 1
+                notes.add(last)
+                if taken % 16 == 0:
+                    link.send("credit", call=id, credit=16, ack=last)
+        except LOST:
+            link.close()
+
+
 class Watcher:
     """A session's watcher; again() kills it and starts another, which may see one event a second time."""
 
-    def __init__(self, path, folder, session, **condition):
-        self.path, self.session, self.condition = path, session, condition
+    def __init__(self, path, folder, session, take=watch, **condition):
+        self.path, self.session, self.take, self.condition = path, session, take, condition
         self.file = folder + "/" + session
         self.kills = 0
         link = Link(path)
@@ -61,7 +81,7 @@ class Watcher:
         self.start(0)
 
     def start(self, last):
-        self.pid = spawn(lambda: watch(self.path, Notes(self.file), self.session, last, **self.condition))
+        self.pid = spawn(lambda: self.take(self.path, Notes(self.file), self.session, last, **self.condition))
 
     def seen(self):
         return [line[0] for line in Notes.read(self.file)] if os.path.exists(self.file) else []
@@ -134,7 +154,8 @@ class Kill(unittest.TestCase):
         server.stop()
 
     def exactly_once(self, durability):
-        server, workers, watchers = self.campaign(durability, {"everything": {}, "sums": {"keys": ["sum"]}, "mortal": {}})
+        server, workers, watchers = self.campaign(durability, {
+            "everything": {}, "sums": {"keys": ["sum"]}, "streamed": {"take": stream}, "mortal": {}})
         log = dict(log_of(server.path))
         for number, lines in enumerate(workers):
             for _, count, rev, _ in lines:
@@ -144,11 +165,12 @@ class Kill(unittest.TestCase):
         sums = [rev for rev, event in log.items() if event["changes"][0]["key"] == "sum"]
         self.assertEqual([log[rev]["changes"][0]["value"] for rev in sums], list(range(1, len(sums) + 1)))
         self.assertEqual(len(changes), 2 * len(sums))
-        for watcher, expected in zip(watchers, (changes, sums, changes)):
+        for watcher, expected in zip(watchers, (changes, sums, changes, changes)):
             until(lambda: watcher.seen()[-1:] == expected[-1:], "the last event of '%s'" % watcher.session)
         self.same(watchers[0].seen(), changes)
         self.same(watchers[1].seen(), sums)
-        seen = watchers[2].seen()
+        self.same(watchers[2].seen(), changes)
+        seen = watchers[3].seen()
         self.same([rev for i, rev in enumerate(seen) if rev != "killed" and
                    not (i > 1 and seen[i - 1] == "killed" and rev in seen[max(0, i - 3):i])], changes)
         self.told(server, workers, len(changes))

@@ -1,4 +1,4 @@
-"""Histories of concurrent clients, some of them killed. ZPROC_HISTORY_SECONDS: how long (default 3)."""
+"""Histories of concurrent clients, some of them killed. ZPROC_HISTORY_SECONDS: how long (default 2)."""
 import unittest
 
 from link import Server

@@ -93,12 +93,12 @@ def make(seed, count, who=8):
 
 class Generated(unittest.TestCase):
     def test_good(self):
-        for seed in range(40):
+        for seed in range(20):
             self.assertTrue(linearizable(make(seed, 300)), "seed %d" % seed)
 
     def test_planted(self):
         """A value read long ago, read again at the end; an answer exchanged for another."""
-        for seed in range(40):
+        for seed in range(20):
             history = make(seed, 200)
             last = max(op.end for op in history if op.result is not UNKNOWN)
             values = {op.args[0] for op in history if op.name == "set"}
@@ -113,14 +113,14 @@ class Generated(unittest.TestCase):
     def test_dropped_write(self):
         """A set whose value was read by another is taken out."""
         found = 0
-        for seed in range(40):
+        for seed in range(20):
             history = make(seed, 200)
             read = {op.result for op in history if op.name == "get"}
             victims = [op for op in history if op.name == "set" and op.args[0] in read]
             for victim in victims[:3]:
                 found += 1
                 self.assertFalse(linearizable([op for op in history if op is not victim]), "seed %d" % seed)
-        self.assertGreater(found, 20)
+        self.assertGreater(found, 10)
 
 
 if __name__ == "__main__":
