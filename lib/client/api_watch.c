@@ -120,6 +120,14 @@ enum zp_code zp_session_open(zp_client *client, const char *name, int64_t revisi
     return api_ask(client, &request, NO_VALUE, NULL);
 }
 
+enum zp_code zp_session_open_temporary(zp_client *client, const char *name)
+{
+    struct request request = {.operation = OP_session_open};
+    request_set_str(&request, FIELD_session, str_of(name));
+    request_set_int(&request, FIELD_temporary, true);
+    return api_ask(client, &request, NO_VALUE, NULL);
+}
+
 enum zp_code zp_session_close(zp_client *client, const char *name)
 {
     struct request request = {.operation = OP_session_close};

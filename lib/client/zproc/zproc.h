@@ -288,6 +288,9 @@ enum zp_code zp_go_live(zp_client *client);
 /* Makes a session whose cursors start at a revision (ZP_NOW: the newest); ZP_CONFLICT when it exists. It
  * stays when the client goes. To use it: zp_set_session(). */
 enum zp_code zp_session_open(zp_client *client, const char *name, int64_t revision);
+/* The same for a session that ends by itself when nobody has used it for an hour; it starts at the newest
+ * revision. */
+enum zp_code zp_session_open_temporary(zp_client *client, const char *name);
 /* Forgets a session; its watches end with ZP_LOST. */
 enum zp_code zp_session_close(zp_client *client, const char *name);
 

@@ -526,6 +526,9 @@ static void sessions(void **state)
     check(client, zp_request(client, "go_live", NULL, NULL, 0, NULL));
     check(client, zp_session_close(client, "api"));
     assert_refused(client, zp_watch(client, &spec, 0, &reply), ZP_LOST, "api");
+    check(client, zp_session_open_temporary(client, "api"));
+    assert_refused(client, zp_session_open_temporary(client, "api"), ZP_CONFLICT, "'api'");
+    check(client, zp_session_close(client, "api"));
     zp_set_session(client, NULL);
     assert_refused(client, zp_ack(client, 1), ZP_INVALID, "session");
 }
