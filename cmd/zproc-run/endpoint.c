@@ -6,63 +6,10 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-/* A folder of ours alone. */
-static bool private_folder(const char *path, struct err *err)
-{
-    struct stat st;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return err_errno(err, errno, "cannot make the folder \"%s\" for sockets", path);
-    if (lstat(path, &st) != 0)
-        return err_errno(err, errno, "cannot look at the folder \"%s\"", path);
-    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-        return err_set(err, ERR_DENIED,
-                       "\"%s\" is not a folder that only you can use; remove it or set XDG_RUNTIME_DIR",
-                       path);
-    return true;
-}
-
-/* Where new sockets go: owned by the caller. */
-static char *socket_folder(struct err *err)
-{
-    const char *runtime = getenv("XDG_RUNTIME_DIR"), *temporary = getenv("TMPDIR");
-    struct stat st;
-    char *path;
-    if (runtime && runtime[0] == '/' && strlen(runtime) < 64 && stat(runtime, &st) == 0 &&
-        st.st_uid == geteuid()) {
-        path = mem_format("%s/zproc", runtime);
-    } else {
-        /* A socket's name has room for 107 bytes. */
-        bool fits = temporary && temporary[0] == '/' && strlen(temporary) < 64;
-        path = mem_format("%s/zproc-%ld", fits ? temporary : "/tmp", (long)geteuid());
-    }
-    if (private_folder(path, err))
-        return path;
-    free(path);
-    return NULL;
-}
-
-static bool new_path(struct address *address, struct err *err)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
-    AUTO_FREE char *folder = socket_folder(err);
-    if (!folder)
-        return false;
-    unsigned char random[12];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return err_errno(err, errno, "cannot get random bytes");
-    char name[sizeof random + 1] = {0};
-    for (size_t i = 0; i < sizeof random; i++)
-        name[i] = letters[random[i] % 32];
-    *address = (struct address){.kind = ADDRESS_IPC};
-    snprintf(address->path, sizeof address->path, "%s/%s", folder, name);
-    return true;
-}
 
 static socklen_t unix_name(const struct address *address, struct sockaddr_un *name)
 {
@@ -183,7 +130,7 @@ static bool endpoint_bind(struct endpoint *endpoint, const char *wanted, const c
                           struct err *err)
 {
     struct address address;
-    if (wanted ? !address_parse(wanted, &address, err) : !new_path(&address, err))
+    if (wanted ? !address_parse(wanted, &address, err) : !address_new(&address, err))
         return false;
     if (address.kind == ADDRESS_IPC && address.path[0] != '/') {
         /* Workers may run in another folder: they need the whole path. */
