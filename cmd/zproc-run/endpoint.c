@@ -28,10 +28,10 @@ static bool clear_path(const struct address *address, struct err *err)
 {
     struct stat st;
     if (lstat(address->path, &st) != 0)
-        return errno == ENOENT || err_errno(err, errno, "cannot look at \"%s\"", address->path);
+        return errno == ENOENT || err_errno(err, errno, "cannot look at '%s'", address->path);
     if (!S_ISSOCK(st.st_mode))
         return err_set(err, ERR_INVALID,
-                       "\"%s\" is not a socket and is left alone; choose another server.address",
+                       "'%s' is not a socket and is left alone; choose another server.address",
                        address->path);
     struct sockaddr_un name;
     socklen_t len = unix_name(address, &name);
@@ -40,12 +40,12 @@ static bool clear_path(const struct address *address, struct err *err)
         return err_errno(err, errno, "cannot make a socket");
     if (connect(fd, (struct sockaddr *)&name, len) == 0 || errno == EAGAIN)
         return err_set(err, ERR_BUSY,
-                       "a server is running at \"ipc://%s\" already; use it with --server, or stop it",
+                       "a server is running at 'ipc://%s' already; use it with --server, or stop it",
                        address->path);
     if (errno != ECONNREFUSED)
-        return err_errno(err, errno, "cannot find out whether \"%s\" is in use", address->path);
+        return err_errno(err, errno, "cannot find out whether '%s' is in use", address->path);
     return unlink(address->path) == 0 ||
-           err_errno(err, errno, "cannot replace the stale socket \"%s\"", address->path);
+           err_errno(err, errno, "cannot replace the stale socket '%s'", address->path);
 }
 
 static bool bind_unix(struct endpoint *endpoint, const struct address *address, struct err *err)
@@ -64,10 +64,10 @@ static bool bind_unix(struct endpoint *endpoint, const struct address *address, 
     umask(mask);
     if (failed && number == EADDRINUSE)
         return err_set(err, ERR_BUSY,
-                       "a server is running at \"ipc://%s%s\" already; use it with --server, or stop it",
+                       "a server is running at 'ipc://%s%s' already; use it with --server, or stop it",
                        file ? "" : "@", address->path);
     if (failed)
-        return err_errno(err, number, "cannot bind \"ipc://%s%s\"", file ? "" : "@", address->path);
+        return err_errno(err, number, "cannot bind 'ipc://%s%s'", file ? "" : "@", address->path);
     struct stat st;
     if (file && lstat(address->path, &st) == 0) {
         endpoint->path = mem_text(address->path);
@@ -95,7 +95,7 @@ static bool bind_tcp(struct endpoint *endpoint, struct address *address, bool in
     struct addrinfo *found;
     int failed = getaddrinfo(any ? NULL : address->host, port, &hints, &found);
     if (failed)
-        return err_set(err, ERR_INVALID, "cannot find the host \"%s\": %s", address->host,
+        return err_set(err, ERR_INVALID, "cannot find the host '%s': %s", address->host,
                        gai_strerror(failed));
     bool ok = false;
     struct sockaddr_storage name;
@@ -103,7 +103,7 @@ static bool bind_tcp(struct endpoint *endpoint, struct address *address, bool in
     endpoint->fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (!insecure && !is_loopback(found->ai_addr))
         err_set(err, ERR_DENIED,
-                "\"tcp://%s:%s\" can be reached from other machines and there is no secret key; use "
+                "'tcp://%s:%s' can be reached from other machines and there is no secret key; use "
                 "127.0.0.1, or "
                 "set server.insecure: true",
                 address->host, port);
@@ -112,7 +112,7 @@ static bool bind_tcp(struct endpoint *endpoint, struct address *address, bool in
     else if (setsockopt(endpoint->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
              bind(endpoint->fd, found->ai_addr, found->ai_addrlen) != 0 ||
              getsockname(endpoint->fd, (struct sockaddr *)&name, &len) != 0)
-        err_errno(err, errno, "cannot bind \"tcp://%s:%s\"", address->host, port);
+        err_errno(err, errno, "cannot bind 'tcp://%s:%s'", address->host, port);
     else
         ok = true;
     freeaddrinfo(found);
@@ -143,7 +143,7 @@ static bool endpoint_bind(struct endpoint *endpoint, const char *wanted, const c
     if (!ok)
         return false;
     if (listen(endpoint->fd, SOMAXCONN) != 0)
-        return err_errno(err, errno, "cannot listen on \"%s\"", wanted ? wanted : address.path);
+        return err_errno(err, errno, "cannot listen on '%s'", wanted ? wanted : address.path);
     struct buf text = {0};
     address_print(&text, &address);
     endpoint->address = buf_detach(&text);
