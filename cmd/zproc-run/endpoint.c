@@ -6,63 +6,10 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-/* A folder of ours alone. */
-static bool private_folder(const char *path, struct err *err)
-{
-    struct stat st;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return err_errno(err, errno, "cannot make the folder \"%s\" for sockets", path);
-    if (lstat(path, &st) != 0)
-        return err_errno(err, errno, "cannot look at the folder \"%s\"", path);
-    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-        return err_set(err, ERR_DENIED,
-                       "\"%s\" is not a folder that only you can use; remove it or set XDG_RUNTIME_DIR",
-                       path);
-    return true;
-}
-
-/* Where new sockets go: owned by the caller. */
-static char *socket_folder(struct err *err)
-{
-    const char *runtime = getenv("XDG_RUNTIME_DIR"), *temporary = getenv("TMPDIR");
-    struct stat st;
-    char *path;
-    if (runtime && runtime[0] == '/' && strlen(runtime) < 64 && stat(runtime, &st) == 0 &&
-        st.st_uid == geteuid()) {
-        path = mem_format("%s/zproc", runtime);
-    } else {
-        /* A socket's name has room for 107 bytes. */
-        bool fits = temporary && temporary[0] == '/' && strlen(temporary) < 64;
-        path = mem_format("%s/zproc-%ld", fits ? temporary : "/tmp", (long)geteuid());
-    }
-    if (private_folder(path, err))
-        return path;
-    free(path);
-    return NULL;
-}
-
-static bool new_path(struct address *address, struct err *err)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
-    AUTO_FREE char *folder = socket_folder(err);
-    if (!folder)
-        return false;
-    unsigned char random[12];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return err_errno(err, errno, "cannot get random bytes");
-    char name[sizeof random + 1] = {0};
-    for (size_t i = 0; i < sizeof random; i++)
-        name[i] = letters[random[i] % 32];
-    *address = (struct address){.kind = ADDRESS_IPC};
-    snprintf(address->path, sizeof address->path, "%s/%s", folder, name);
-    return true;
-}
 
 static socklen_t unix_name(const struct address *address, struct sockaddr_un *name)
 {
@@ -81,10 +28,10 @@ static bool clear_path(const struct address *address, struct err *err)
 {
     struct stat st;
     if (lstat(address->path, &st) != 0)
-        return errno == ENOENT || err_errno(err, errno, "cannot look at \"%s\"", address->path);
+        return errno == ENOENT || err_errno(err, errno, "cannot look at '%s'", address->path);
     if (!S_ISSOCK(st.st_mode))
         return err_set(err, ERR_INVALID,
-                       "\"%s\" is not a socket and is left alone; choose another server.address",
+                       "'%s' is not a socket and is left alone; choose another server.address",
                        address->path);
     struct sockaddr_un name;
     socklen_t len = unix_name(address, &name);
@@ -93,12 +40,12 @@ static bool clear_path(const struct address *address, struct err *err)
         return err_errno(err, errno, "cannot make a socket");
     if (connect(fd, (struct sockaddr *)&name, len) == 0 || errno == EAGAIN)
         return err_set(err, ERR_BUSY,
-                       "a server is running at \"ipc://%s\" already; use it with --server, or stop it",
+                       "a server is running at 'ipc://%s' already; use it with --server, or stop it",
                        address->path);
     if (errno != ECONNREFUSED)
-        return err_errno(err, errno, "cannot find out whether \"%s\" is in use", address->path);
+        return err_errno(err, errno, "cannot find out whether '%s' is in use", address->path);
     return unlink(address->path) == 0 ||
-           err_errno(err, errno, "cannot replace the stale socket \"%s\"", address->path);
+           err_errno(err, errno, "cannot replace the stale socket '%s'", address->path);
 }
 
 static bool bind_unix(struct endpoint *endpoint, const struct address *address, struct err *err)
@@ -117,10 +64,10 @@ static bool bind_unix(struct endpoint *endpoint, const struct address *address, 
     umask(mask);
     if (failed && number == EADDRINUSE)
         return err_set(err, ERR_BUSY,
-                       "a server is running at \"ipc://%s%s\" already; use it with --server, or stop it",
+                       "a server is running at 'ipc://%s%s' already; use it with --server, or stop it",
                        file ? "" : "@", address->path);
     if (failed)
-        return err_errno(err, number, "cannot bind \"ipc://%s%s\"", file ? "" : "@", address->path);
+        return err_errno(err, number, "cannot bind 'ipc://%s%s'", file ? "" : "@", address->path);
     struct stat st;
     if (file && lstat(address->path, &st) == 0) {
         endpoint->path = mem_text(address->path);
@@ -148,7 +95,7 @@ static bool bind_tcp(struct endpoint *endpoint, struct address *address, bool in
     struct addrinfo *found;
     int failed = getaddrinfo(any ? NULL : address->host, port, &hints, &found);
     if (failed)
-        return err_set(err, ERR_INVALID, "cannot find the host \"%s\": %s", address->host,
+        return err_set(err, ERR_INVALID, "cannot find the host '%s': %s", address->host,
                        gai_strerror(failed));
     bool ok = false;
     struct sockaddr_storage name;
@@ -156,7 +103,7 @@ static bool bind_tcp(struct endpoint *endpoint, struct address *address, bool in
     endpoint->fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (!insecure && !is_loopback(found->ai_addr))
         err_set(err, ERR_DENIED,
-                "\"tcp://%s:%s\" can be reached from other machines and there is no secret key; use "
+                "'tcp://%s:%s' can be reached from other machines and there is no secret key; use "
                 "127.0.0.1, or "
                 "set server.insecure: true",
                 address->host, port);
@@ -165,7 +112,7 @@ static bool bind_tcp(struct endpoint *endpoint, struct address *address, bool in
     else if (setsockopt(endpoint->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
              bind(endpoint->fd, found->ai_addr, found->ai_addrlen) != 0 ||
              getsockname(endpoint->fd, (struct sockaddr *)&name, &len) != 0)
-        err_errno(err, errno, "cannot bind \"tcp://%s:%s\"", address->host, port);
+        err_errno(err, errno, "cannot bind 'tcp://%s:%s'", address->host, port);
     else
         ok = true;
     freeaddrinfo(found);
@@ -183,7 +130,7 @@ static bool endpoint_bind(struct endpoint *endpoint, const char *wanted, const c
                           struct err *err)
 {
     struct address address;
-    if (wanted ? !address_parse(wanted, &address, err) : !new_path(&address, err))
+    if (wanted ? !address_parse(wanted, &address, err) : !address_new(&address, err))
         return false;
     if (address.kind == ADDRESS_IPC && address.path[0] != '/') {
         /* Workers may run in another folder: they need the whole path. */
@@ -196,7 +143,7 @@ static bool endpoint_bind(struct endpoint *endpoint, const char *wanted, const c
     if (!ok)
         return false;
     if (listen(endpoint->fd, SOMAXCONN) != 0)
-        return err_errno(err, errno, "cannot listen on \"%s\"", wanted ? wanted : address.path);
+        return err_errno(err, errno, "cannot listen on '%s'", wanted ? wanted : address.path);
     struct buf text = {0};
     address_print(&text, &address);
     endpoint->address = buf_detach(&text);

@@ -34,12 +34,13 @@ void run_id_make(char id[32])
 static bool file_replace(const char *path, struct str text, struct err *err)
 {
     AUTO_FREE char *aside = mem_format("%s.%ld", path, (long)getpid());
-    AUTO_FD int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    unlink(aside); /* of an earlier process with our number */
+    AUTO_FD int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
-        return err_errno(err, errno, "cannot write \"%s\"", aside);
+        return err_errno(err, errno, "cannot write '%s'", aside);
     if (fd_write_all(fd, text.data, text.len) && rename(aside, path) == 0)
         return true;
-    err_errno(err, errno, "cannot write \"%s\"", path);
+    err_errno(err, errno, "cannot write '%s'", path);
     unlink(aside);
     return false;
 }
@@ -109,7 +110,7 @@ static bool make_logs(struct folder *folder, const char *id, struct err *err)
     AUTO_FREE char *latest = mem_format("%s/logs/latest", folder->root);
     AUTO_FREE char *aside = mem_format("%s/logs/.latest.%s", folder->root, id);
     if (symlink(id, aside) != 0 || rename(aside, latest) != 0)
-        return err_errno(err, errno, "cannot make the link \"%s\"", latest);
+        return err_errno(err, errno, "cannot make the link '%s'", latest);
     return true;
 }
 
@@ -120,7 +121,7 @@ bool folder_open(struct folder *folder, const struct plan *plan, const char *id,
     struct stat st;
     folder->made = stat(folder->root, &st) != 0;
     if (!dir_make(folder->root, 0755, err))
-        return false;
+        return err_wrap(err, "no place for logs (run.dir in the manifest names another)");
     write_gitignore(folder->root);
     return !logs || make_logs(folder, id, err);
 }

@@ -75,6 +75,8 @@ static int act(struct run *run)
 {
     const struct options *options = run->options;
     AUTO_BUF struct buf text = {0};
+    if (options->check && options->quiet)
+        return 0;
     if (options->check)
         buf_add_format(&text, "%s: ok, %zu %s\n", run->plan->file, run->plan->worker_count,
                        run->plan->worker_count == 1 ? "worker" : "workers");

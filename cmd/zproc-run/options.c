@@ -48,7 +48,7 @@ static bool parse_count(const char *option, const char *text, int64_t *number, s
     char *end;
     long value = strtol(text, &end, 10);
     if (*text == '\0' || *end != '\0' || value < 0 || value > 1000000)
-        return err_set(err, ERR_INVALID, "'%s' is not a number that \"%s\" takes", text, option);
+        return err_set(err, ERR_INVALID, "'%s' is not a number that '%s' takes", text, option);
     *number = value;
     return true;
 }
@@ -61,7 +61,7 @@ static bool set_option(struct options *options, enum option option, const char *
     case OPTION_MANIFEST:
         if (options->manifest)
             return err_set(err, ERR_UNSUPPORTED,
-                           "several manifests at once (\"-f\" twice) are not supported yet");
+                           "several manifests at once ('-f' twice) are not supported yet");
         options->manifest = value;
         return true;
     case OPTION_VAR:
@@ -117,15 +117,15 @@ static bool parse_option(struct options *options, char **argv, int argc, int *at
             continue;
         const char *value = is_alias ? (text[2] ? text + 2 : NULL) : (text[len] ? text + len + 1 : NULL);
         if (value && !table[i].takes)
-            return err_set(err, ERR_INVALID, "\"%s\" takes no value", table[i].name);
+            return err_set(err, ERR_INVALID, "'%s' takes no value", table[i].name);
         if (!value && table[i].takes) {
             if (*at + 1 >= argc)
-                return err_set(err, ERR_INVALID, "\"%s\" needs a value", table[i].name);
+                return err_set(err, ERR_INVALID, "'%s' needs a value", table[i].name);
             value = argv[++*at];
         }
         return set_option(options, (enum option)i, value, err);
     }
-    return err_set(err, ERR_INVALID, "unknown option \"%.*s\"; see zproc run --help", (int)len, text);
+    return err_set(err, ERR_INVALID, "unknown option '%.*s'; see zproc run --help", (int)len, text);
 }
 
 bool options_parse(struct options *options, int argc, char **argv, struct err *err)
@@ -148,10 +148,10 @@ bool options_parse(struct options *options, int argc, char **argv, struct err *e
     if (!options->command)
         return true;
     if (!options->command[0])
-        return err_set(err, ERR_INVALID, "no command behind \"--\"");
+        return err_set(err, ERR_INVALID, "no command behind '--'");
     if (options->manifest || options->worker_count > 0 || options->var_count > 0)
         return err_set(err, ERR_INVALID,
-                       "a command behind \"--\" goes without manifest, variables and workers");
+                       "a command behind '--' goes without manifest, variables and workers");
     return true;
 }
 

@@ -44,7 +44,7 @@ static void open_log(struct output *output, struct task *task)
     if (task->log)
         output->log = open(task->log, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, 0644);
     if (task->log && output->log < 0)
-        err_errno(&err, errno, "cannot write \"%s\"", task->log);
+        err_errno(&err, errno, "cannot write '%s'", task->log);
     if (output->log < 0)
         run_say(run, 1, "%s: no log: %s", task->name, err.message);
 }

@@ -65,7 +65,7 @@ static void when_holds(struct run *run, struct task *task, int64_t tag, struct r
     if (reply->ok)
         probe_answered(task->probes, PROBE_WHEN, true);
     else
-        run_say(run, 2, "%s: the server refused to wait for \"ready.when\": %s", task->name,
+        run_say(run, 2, "%s: the server refused to wait for 'ready.when': %s", task->name,
                 reply->error.message);
 }
 

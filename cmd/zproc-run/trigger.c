@@ -137,7 +137,7 @@ char *task_file(const struct run *run, const struct task *task, const char *what
     AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0 && fd_write_all(fd, text.data, text.len))
         return mem_text(path);
-    err_errno(err, errno, "cannot write \"%s\"", path);
+    err_errno(err, errno, "cannot write '%s'", path);
     return NULL;
 }
 

@@ -26,7 +26,7 @@ static void condition_answered(struct run *run, struct task *task, int64_t tag, 
         run_event(run, (struct sup_event){.kind = SUP_CONDITION, .ref = {.task = task->number}});
         return;
     }
-    run_say(run, 1, "%s: the server refused to wait for its \"when\", asking again: %s", task->name,
+    run_say(run, 1, "%s: the server refused to wait for its 'when', asking again: %s", task->name,
             reply->error.message);
     task->again_ms = time_now_ms() + AGAIN_MS;
     timer_set(run->note, task->again_ms);

@@ -1,14 +1,13 @@
 /* zproc-server: the state server. Started by `zproc server` and by the supervisor of a run; tells its address
  * when it serves. */
 #include "server.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct settings {
@@ -87,36 +86,14 @@ static bool settings_read(struct settings *settings, int argc, char **argv, stru
     return true;
 }
 
-/* A folder of our own: made with mode 0700, or there already, ours and closed to others. */
-static bool folder_own(const char *path, struct err *err)
-{
-    struct stat info;
-    if (mkdir(path, 0700) == 0)
-        return true;
-    if (errno != EEXIST)
-        return err_errno(err, errno, "cannot make the folder '%s'", path);
-    if (lstat(path, &info) != 0)
-        return err_errno(err, errno, "cannot look at '%s'", path);
-    if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 0077))
-        return err_set(err, ERR_DENIED,
-                       "'%s' is not a folder that only you can use; remove it or choose an --address", path);
-    return true;
-}
-
 static bool address_make(struct settings *settings, struct err *err)
 {
-    const char *runtime = getenv("XDG_RUNTIME_DIR"), *temporary = getenv("TMPDIR");
-    AUTO_FREE char *folder =
-        runtime && *runtime
-            ? mem_format("%s/zproc", runtime)
-            : mem_format("%s/zproc-%d", temporary && *temporary ? temporary : "/tmp", (int)geteuid());
-    uint64_t number;
-    if (getrandom(&number, sizeof number, 0) != sizeof number)
-        return err_errno(err, errno, "cannot get random bytes");
-    if (!folder_own(folder, err))
+    struct address address;
+    struct buf text = {0};
+    if (!address_new(&address, err))
         return false;
-    settings->made = mem_format("ipc://%s/%012llx", folder, (unsigned long long)(number & 0xffffffffffff));
-    settings->options.address = settings->made;
+    address_print(&text, &address);
+    settings->options.address = settings->made = buf_detach(&text);
     return true;
 }
 

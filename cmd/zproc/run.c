@@ -57,6 +57,8 @@ static bool add_options(struct line *line, const struct args *args, struct err *
         if (args_has(args, foreign[i]))
             return err_set(err, ERR_INVALID,
                            "'--%s' has no meaning here: the manifest says it for each worker", foreign[i]);
+    if (args_has(args, "verbose"))
+        return err_set(err, ERR_UNSUPPORTED, "'--verbose' is not supported yet with a manifest or a run");
     for (size_t i = 0; i < args->given_count; i++) {
         const struct given *given = &args->given[i];
         const char *name = strcmp(given->row->name, "address") == 0 ? "server" : given->row->name;
@@ -123,7 +125,9 @@ static const struct option check_options[] = {
 static int run_check(struct context *context, struct err *err)
 {
     struct line line = {0};
-    if (supervisor_line(&line, &context->args, "--check", err)) {
+    if (args_has(&context->args, "json")) {
+        err_set(err, ERR_UNSUPPORTED, "'--json' is not supported yet");
+    } else if (supervisor_line(&line, &context->args, "--check", err)) {
         execv(line.items[0], line.items);
         err_errno(err, errno, "cannot start '%s'", line.items[0]);
     }

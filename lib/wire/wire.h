@@ -21,6 +21,8 @@ struct address {
  * told so. */
 bool address_parse(const char *text, struct address *address, struct err *err);
 void address_print(struct buf *buf, const struct address *address);
+/* A socket that is not there yet, in a folder of this user's own: below XDG_RUNTIME_DIR, TMPDIR or /tmp. */
+bool address_new(struct address *address, struct err *err);
 
 /* ---- Connections ---- */
 

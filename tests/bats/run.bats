@@ -107,6 +107,28 @@ EOF
   expect_error 2 "*no-such-file*" zproc run -f no-such-file.yaml
 }
 
+@test "check: -q says nothing when all is well; what has no effect is refused" {
+  manifest <<'EOF'
+version: 1
+workers: {w: {run: 'true'}}
+EOF
+  expect 0 "zproc.yaml: ok, 1 worker" zproc check
+  expect 0 "" zproc check -q
+  expect_error 2 "*'--verbose' is not supported yet*" zproc check -v
+  expect_error 2 "*'--verbose' is not supported yet*" zproc run -v
+  expect_error 2 "*'--json' is not supported yet*" zproc check --json
+  expect_error 2 "*'--namespace' has no meaning here*" zproc run -n other
+}
+
+@test "a folder that cannot be written to is named, and what to do" {
+  manifest <<'EOF'
+version: 1
+workers: {w: {run: 'true'}}
+EOF
+  touch .zproc
+  expect_error 125 "*run.dir*'*/.zproc'*" zproc run
+}
+
 @test "--dry-run shows the order and starts nothing" {
   manifest <<'EOF'
 version: 1

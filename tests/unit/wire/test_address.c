@@ -8,6 +8,10 @@
 
 #include "wire.h"
 
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 static void prints_as(const char *text, const char *expected)
 {
     struct address address;
@@ -96,6 +100,54 @@ static void hosts_have_a_bound(void **state)
     refused(text, "bad host");
 }
 
+static void made_below(const char *folder)
+{
+    struct address address, other;
+    struct err err = {0};
+    struct stat st;
+    AUTO_BUF struct buf text = {0};
+    if (!address_new(&address, &err) || !address_new(&other, &err))
+        fail_msg("%s", err.message);
+    assert_string_not_equal(address.path, other.path);
+    address_print(&text, &address);
+    prints_as(text.data, text.data);
+    *strrchr(address.path, '/') = '\0';
+    assert_string_equal(address.path, folder);
+    assert_int_equal(stat(folder, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+}
+
+/* Places that the environment names and that are of no use are passed over. */
+static void new_addresses(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/zproc-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    AUTO_FREE char *runtime = mem_format("%s/zproc", folder);
+    AUTO_FREE char *temporary = mem_format("%s/zproc-%ld", folder, (long)geteuid());
+    AUTO_FREE char *common = mem_format("/tmp/zproc-%ld", (long)geteuid());
+    AUTO_FREE char *deep = mem_format("/tmp/%080d", 0);
+    setenv("XDG_RUNTIME_DIR", folder, true);
+    made_below(runtime);
+    setenv("XDG_RUNTIME_DIR", "/nowhere/at/all", true);
+    setenv("TMPDIR", folder, true);
+    made_below(temporary);
+    setenv("TMPDIR", "/nowhere/at/all", true);
+    made_below(common);
+    setenv("TMPDIR", deep, true);
+    made_below(common);
+    setenv("XDG_RUNTIME_DIR", folder, true);
+    assert_int_equal(chmod(runtime, 0755), 0);
+    struct address address;
+    struct err err = {0};
+    assert_false(address_new(&address, &err));
+    assert_int_equal(err.code, ERR_DENIED);
+    assert_non_null(strstr(err.message, "is not a folder that only you can use"));
+    rmdir(runtime);
+    rmdir(temporary);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +156,7 @@ int main(void)
         cmocka_unit_test(refuses),
         cmocka_unit_test(paths_have_a_bound),
         cmocka_unit_test(hosts_have_a_bound),
+        cmocka_unit_test(new_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
