@@ -4,7 +4,7 @@ import time
 
 from peer import PATIENCE, Case, Refused, main, until
 
-CHANGES = int(os.environ.get("ZPROC_TEST_CHANGES", 100000))
+CHANGES = int(os.environ.get("ZPROC_TEST_CHANGES", 50000))
 
 
 class Stream(Case):
@@ -220,6 +220,9 @@ class Memory(Case):
 
     def test_who_never_reads(self):
         """A stream whose client does not read costs its place in the log, whatever is changed meanwhile."""
+        with open("/proc/%d/maps" % self.server.process.pid) as file:
+            if "libasan" in file.read():
+                self.skipTest("a sanitizer's memory is not the server's")
         c = self.client()
         start = self.memory()
         for want in ("event", "snapshot", "value"):
