@@ -810,9 +810,9 @@ static void a_server_that_is_silent(void **state)
     (void)state;
     snprintf(address, sizeof address, "ipc://@zproc-api-silent-%d", (int)getpid());
     server_process_start(&own, address);
-    zp_set_timeout(client, 50);
     check(client, zp_connect(client, address));
     kill(own.pid, SIGSTOP);
+    zp_set_timeout(client, 50);
     assert_int_equal(zp_set(client, "k", "1", ZP_TEXT), ZP_TIMEOUT);
     assert_int_equal(zp_connect(client, address), ZP_TIMEOUT);
     server_process_end(&own, SIGKILL);
