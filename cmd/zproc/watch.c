@@ -89,8 +89,10 @@ static bool condition_find(const struct args *args, const struct condition **fou
 static bool key_check(struct str key, struct err *err)
 {
     if (str_find(key, STR("#/")) >= 0)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "'%.*s': a watch on a part of a value is not supported yet; use --when", STR_ARG(key));
+        return err_set(
+            err, ERR_INVALID,
+            "'%.*s': a part of a value is watched on its own, not together with other keys; use --when",
+            STR_ARG(key));
     return utf8_valid(key) || err_set(err, ERR_INVALID, "a key must be valid UTF-8");
 }
 
@@ -102,8 +104,24 @@ static bool keys_add(struct watch *watch, const char *key, struct err *err)
     return true;
 }
 
+/* KEY or KEY#/POINTER */
+static bool key_set(struct watch *watch, struct str key, struct err *err)
+{
+    ptrdiff_t split = str_find(key, STR("#/"));
+    watch->single = true;
+    if (split >= 0) {
+        struct str path = {key.data + split + 1, key.len - (size_t)split - 1};
+        request_set_str(&watch->request, FIELD_path, path);
+        key.len = (size_t)split;
+    }
+    request_set_str(&watch->request, FIELD_key, key);
+    return utf8_valid(key) || err_set(err, ERR_INVALID, "a key must be valid UTF-8");
+}
+
 static bool keys_set(struct watch *watch, const struct args *args, bool exclude, struct err *err)
 {
+    if (!exclude && key_count(args) == 1)
+        return key_set(watch, str_of(args->operands[0]), err);
     watch->keys = value_list();
     for (size_t i = 0; exclude && i < args->given_count; i++)
         if (condition_of(args->given[i].row) && !keys_add(watch, args->given[i].value, err))
@@ -114,13 +132,6 @@ static bool keys_set(struct watch *watch, const struct args *args, bool exclude,
     if (value_len(watch->keys) > 0)
         request_set_keys(&watch->request, FIELD_keys, watch->keys);
     return true;
-}
-
-static bool key_set(struct watch *watch, struct str key, struct err *err)
-{
-    watch->single = true;
-    request_set_str(&watch->request, FIELD_key, key);
-    return key_check(key, err);
 }
 
 static bool pattern_set(struct watch *watch, struct str pattern, struct err *err)

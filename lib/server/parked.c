@@ -60,6 +60,7 @@ void parked_free(struct parked *parked)
     peer->parked_count--;
     server->parked_count--;
     value_unref(parked->value);
+    buf_release(&parked->path);
     free(parked);
     peer_drop_if_unused(server, peer);
 }

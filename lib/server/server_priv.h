@@ -80,6 +80,7 @@ struct parked {
     struct space *space;     /* PARKED_WATCH, PARKED_STREAM, PARKED_DELIVERED */
     struct session *session; /* that it is the holder of; NULL: none */
     struct wait *wait;       /* PARKED_WATCH, PARKED_STREAM */
+    struct buf path;         /* PARKED_WATCH, PARKED_STREAM: what is wanted of the key's value; empty: all */
     enum want want;          /* PARKED_WATCH, PARKED_STREAM */
     bool ended;              /* PARKED_STREAM: by its first event */
     struct service *service; /* PARKED_SERVE */

@@ -51,6 +51,8 @@ bool handle_stream(struct job *job, struct err *err)
         return err->code == ERR_NONE;
     }
     parked->want = watch.want;
+    if (request_has(&job->request, path))
+        buf_add_str(&parked->path, request_str(&job->request, path));
     parked->session = job->session;
     parked->wait = stream_begin(job->space, &watch.condition, &watch.start, credit, stream_found, parked);
     if (parked->peer->stalled_since)

@@ -20,12 +20,23 @@ static bool operand_read(const struct job *job, struct condition *condition, con
     enum condition_operand operand = condition_operand(condition->kind);
     bool keys = operand == OPERAND_KEYS, expr = operand == OPERAND_EXPR, value = operand == OPERAND_VALUE;
     if ((request_has(request, keys) && !keys) || request_has(request, expr) != expr ||
-        request_has(request, key) != (!keys && !expr) || (!expr && (job->value != NULL) != value))
+        (request_has(request, key) != (!keys && !expr) && condition->kind != WATCH_CHANGE) ||
+        (!expr && (job->value != NULL) != value))
         return err_set(err, ERR_INVALID, "condition '%s' needs %s", name,
                        keys    ? "'keys'"
                        : expr  ? "'expr'"
                        : value ? "'key' and a value frame"
                                : "'key'");
+    if (request_has(request, path) && request_str(request, path).len) {
+        struct str path = request_str(request, path);
+        condition->path = mem_copy(path.data, path.len);
+        condition->path_len = path.len;
+    }
+    if (keys && request_has(request, key)) {
+        condition->keys = value_list();
+        list_push(condition->keys, value_string(request_str(request, key)));
+        return true;
+    }
     if (keys) {
         condition->keys =
             request_has(request, keys) ? value_ref(request->field[FIELD_keys].keys) : value_list();
@@ -95,6 +106,8 @@ bool event_send(struct parked *parked, const struct watch_event *event)
     if (event->key.data) {
         reply_str(server, "key", event->key);
         value = space_get(space, event->key, event->revision);
+        if (value && parked->path.len)
+            value = pointer_get(value, buf_str(&parked->path), NULL);
         if (!value)
             reply_bool(server, "deleted", true);
     }
@@ -211,6 +224,8 @@ bool handle_watch(struct job *job, struct err *err)
     struct watch_event event;
     int64_t missed;
     parked->want = watch.want;
+    if (request_has(&job->request, path))
+        buf_add_str(&parked->path, request_str(&job->request, path));
     parked->session = job->session;
     switch (watch_begin(job->space, &watch.condition, &watch.start, watch_answer, parked, &event, &missed,
                         &parked->wait)) {

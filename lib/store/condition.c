@@ -37,6 +37,7 @@ void condition_release(struct condition *condition)
     value_unref(condition->keys);
     value_unref(condition->value);
     free(condition->key);
+    free(condition->path);
     expr_free(condition->expr);
     *condition = (struct condition){0};
 }
@@ -61,6 +62,14 @@ static bool expr_reads(const struct expr *expr, struct str key)
 static struct str condition_operand_key(const struct condition *condition)
 {
     return (struct str){condition->key, condition->key_len};
+}
+
+/* The part of a key's value that the condition looks at; NULL when it is not there. */
+static const struct value *condition_part(const struct condition *condition, const struct value *value)
+{
+    if (!value || !condition->path)
+        return value;
+    return pointer_get(value, (struct str){condition->path, condition->path_len}, NULL);
 }
 
 /* A change of this key is one that the condition looks at. */
@@ -124,7 +133,8 @@ static bool condition_true(const struct condition *condition, const struct space
         scope.args = condition->value;
         return expr_holds(condition->expr, &scope);
     }
-    const struct value *value = space_get(space, condition_operand_key(condition), at);
+    const struct value *value =
+        condition_part(condition, space_get(space, condition_operand_key(condition), at));
     if (!value)
         return false;
     switch (condition->kind) {
@@ -160,6 +170,17 @@ static struct value *record_changed(const struct record *record)
     return list;
 }
 
+/* What it looks at differs between two values of its key. */
+static bool part_changed(const struct condition *condition, const struct value *before,
+                         const struct value *after)
+{
+    before = condition_part(condition, before);
+    after = condition_part(condition, after);
+    if (!before || !after)
+        return before != after;
+    return condition->duplicates || !value_identical(before, after);
+}
+
 /* The first change that the condition looks at; NULL when there is none. */
 static const struct change *condition_change(const struct condition *condition, const struct record *record)
 {
@@ -167,7 +188,10 @@ static const struct change *condition_change(const struct condition *condition, 
         const struct change *change = &record->changes[i];
         if (change->identical && !condition->duplicates)
             continue;
-        if (condition_looks_at(condition, entry_key(change->entry)))
+        if (!condition_looks_at(condition, entry_key(change->entry)))
+            continue;
+        if (!condition->path ||
+            part_changed(condition, entry_value(change->entry, record->revision - 1), change->value))
             return change;
     }
     return NULL;
@@ -183,7 +207,8 @@ bool condition_matches(const struct condition *condition, const struct record *r
         return true;
     int64_t at = record->revision;
     if (condition->kind == WATCH_AVAILABLE)
-        return change->value && !entry_value(change->entry, at - 1);
+        return condition_part(condition, change->value) &&
+               !condition_part(condition, entry_value(change->entry, at - 1));
     AUTO_VALUE struct value *changed = condition->kind == WATCH_WHEN && expr_uses_changed(condition->expr)
                                            ? record_changed(record)
                                            : value_list();
@@ -210,8 +235,7 @@ static void touch_key(void *ctx, struct str key)
     end = entry->versions + entry->first + entry->count;
     for (const struct version *version = before ? before + 1 : entry->versions + entry->first;
          version < end && version->revision <= touch->to && !touch->touched; before = version++)
-        touch->touched = touch->condition->duplicates || !before || !before->value || !version->value ||
-                         !value_identical(before->value, version->value);
+        touch->touched = part_changed(touch->condition, before ? before->value : NULL, version->value);
 }
 
 bool condition_touched(const struct condition *condition, const struct space *space, int64_t from, int64_t to)
@@ -235,6 +259,8 @@ uint64_t condition_hash(const struct condition *condition)
     buf_add_format(&text, "%s%s ", kinds[condition->kind].name, condition->duplicates ? "+" : "");
     if (condition->keys)
         value_print(&text, condition->keys);
+    if (condition->path)
+        buf_add(&text, condition->path, condition->path_len + 1);
     if (condition->key)
         string_print(&text, condition_operand_key(condition));
     if (condition->value)

@@ -172,6 +172,8 @@ struct condition {
     struct value *keys; /* OPERAND_KEYS: list of strings, empty: any; the others: NULL */
     char *key;          /* OPERAND_PATTERN, OPERAND_KEY and OPERAND_VALUE */
     size_t key_len;
+    char *path; /* below the only key: what stands there is all that matters; NULL: none */
+    size_t path_len;
     struct value *value; /* OPERAND_VALUE; OPERAND_EXPR: named values for it, may be NULL */
     struct expr *expr;   /* OPERAND_EXPR */
 };

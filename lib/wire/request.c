@@ -195,10 +195,16 @@ static bool watch_check(const struct request *request, struct err *err)
     struct str condition = request_has(request, condition) ? request_str(request, condition) : STR("change");
     bool change = str_is(condition, "change"), exclude = str_is(condition, "exclude");
     enum field takes = change || exclude ? FIELD_keys : str_is(condition, "when") ? FIELD_expr : FIELD_key;
+    /* One key, with or without a path, is as good as a list of one. */
+    if (change && request_has(request, key))
+        takes = FIELD_key;
     for (size_t i = 0; i < LENGTH_OF(operands); i++)
         if (operands[i] != takes && has(request, operands[i]))
             return err_set(err, ERR_INVALID, "condition '%.*s' does not take the field '%s'",
                            STR_ARG(condition), field_info(operands[i])->name);
+    if (request_has(request, path) && (str_is(condition, "prefix") || str_is(condition, "glob")))
+        return err_set(err, ERR_INVALID, "condition '%.*s' does not take the field 'path'",
+                       STR_ARG(condition));
     return change || need(request, takes, err);
 }
 

@@ -209,3 +209,24 @@ watch_expect() {
   zproc set -n other k 2
   watch_expect 0 2
 }
+
+@test "a watch on a part of a value sees only what stands there" {
+  zproc set config '{"db": {"host": "a", "port": 1}, "n": 0}'
+  expect_error 124 "*" zproc --session s watch --timeout 0 'config#/db/host'
+  zproc set 'config#/n' 1
+  zproc set 'config#/db/port' 2
+  expect_error 124 "*" zproc --session s watch --timeout 0 'config#/db/host'
+  zproc set 'config#/db/host' b
+  expect 0 b zproc --session s watch --timeout 0 'config#/db/host'
+  zproc del 'config#/db'
+  expect 0 '' zproc --session s watch --timeout 0 'config#/db/host'
+  expect_error 124 "*" zproc --session s watch --timeout 0 --available 'config#/db'
+  zproc set 'config#/db' '{"host": "c"}'
+  expect 0 '{"host":"c"}' zproc --session s watch --timeout 0 --available 'config#/db'
+  expect 0 c zproc watch --equal 'config#/db/host=c'
+  expect 0 c zproc watch --truthy 'config#/db/host'
+  expect_error 124 "*" zproc watch --timeout 0 --falsy 'config#/db/host'
+  expect_error 124 "*" zproc watch --timeout 0 --none 'config#/missing'
+  expect_error 2 "*on its own*" zproc watch 'config#/db' other
+  expect_error 2 "*" zproc watch --exclude 'config#/db'
+}

@@ -87,7 +87,7 @@ class Watch(Case):
                 ("invalid", "']'", {"condition": "glob", "key": "[a"}, ...),
                 ("too_large", "255", {"condition": "glob", "key": "a" * 256}, ...),
                 ("invalid", "'keys'", {"condition": "exclude"}, ...),
-                ("invalid", "'key'", {"condition": "change", "key": "a"}, ...),
+                ("invalid", "'key'", {"condition": "change", "key": "a", "keys": ["b"]}, ...),
                 ("invalid", "empty", {"keys": [""]}, ...),
                 ("too_large", "1024", {"keys": ["k%d" % i for i in range(1025)]}, ...),
                 ("invalid", "live", {"live": True, "after": 0}, ...),
@@ -301,6 +301,41 @@ class Lost(Case):
         oldest = c.stats()["oldest"]
         self.refused("lost", "%d revisions" % (oldest - 1), c, "watch", session="s")
         self.assertEqual(c.call("watch", session="s")["rev"], oldest)
+
+
+class Parts(Case):
+    """A path narrows a condition to what stands there."""
+
+    def test_path(self):
+        c, w = self.client(), self.client()
+        c.call("set", {"a": {"x": 1}, "b": 1}, key="k")
+        id = w.send("watch", key="k", path="/a/x", want="value")
+        c.call("set", 2, key="k", path="/b")
+        c.call("set", {"x": 1.0, "y": 1}, key="k", path="/a")
+        c.call("set", 3, key="k", path="/a/x")
+        got = w.receive(id)
+        self.assertEqual((got["rev"], got["key"], got["value"]), (4, "k", 3))
+        id = w.send("watch", key="k", path="/a/x", want="value")
+        c.call("del", key="k")
+        got = w.receive(id)
+        self.assertEqual((got["rev"], got["deleted"], got["value"]), (5, True, None))
+        id = w.send("watch", key="k", path="/a/x", condition="available")
+        c.call("set", {}, key="k")
+        c.call("set", {"a": {"x": None}}, key="k")
+        self.assertEqual(w.receive(id)["rev"], 7)
+        got = w.call("watch", key="k", path="/a/x", condition="none", want="value")
+        self.assertEqual((got["rev"], got["value"]), (7, None))
+        self.refused("invalid", "path", w, "watch", path="/a")
+        self.refused("invalid", "path", w, "watch", condition="prefix", key="k", path="/a")
+        self.refused("invalid", "", w, "watch", key="k", keys=["j"])
+        self.refused("invalid", "", w, "watch", condition="exclude", key="k", path="/a")
+
+    def test_key_alone(self):
+        c, w = self.client(), self.client()
+        id = w.send("watch", key="k")
+        c.call("set", 1, key="j")
+        c.call("set", 1, key="k")
+        self.assertEqual(w.receive(id)["rev"], 2)
 
 
 if __name__ == "__main__":
