@@ -87,7 +87,7 @@ class Watch(Case):
                 ("invalid", "']'", {"condition": "glob", "key": "[a"}, ...),
                 ("too_large", "255", {"condition": "glob", "key": "a" * 256}, ...),
                 ("invalid", "'keys'", {"condition": "exclude"}, ...),
-                ("invalid", "'key'", {"condition": "change", "key": "a", "keys": ["b"]}, ...),
+                ("invalid", "'keys'", {"condition": "change", "key": "a", "keys": ["b"]}, ...),
                 ("invalid", "empty", {"keys": [""]}, ...),
                 ("too_large", "1024", {"keys": ["k%d" % i for i in range(1025)]}, ...),
                 ("invalid", "live", {"live": True, "after": 0}, ...),
