@@ -160,7 +160,8 @@ ended() {
   poll_until gone "$(cat below)"
   # One that deals with them may still finish.
   rm pid
-  holder 'trap "echo \"{\\\"rest\\\": 1}\"; exit 0" TERM; while :; do sleep 0.05; done'
+  holder 'trap "echo \"{\\\"rest\\\": 1}\"; exit 0" TERM; touch ready; while :; do sleep 0.05; done'
+  poll_until test -e ready
   kill -TERM "$HOLDER"
   ended 0
   expect 0 '{"rest":1}' zproc get
