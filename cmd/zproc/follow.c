@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define CREDIT    64          /* events under way at most */
@@ -16,7 +17,7 @@ struct follow {
     int64_t id, left;            /* of the stream; events still wanted, <0: all */
     int64_t granted;             /* events that may still come */
     int64_t done_rev, acked_rev; /* newest events that were dealt with and acknowledged; 0: none */
-    int64_t lost;
+    int64_t lost, start_ms;
     bool flush_each;
     struct buf out;
 };
@@ -167,7 +168,44 @@ static void tell_apart(const struct follow *follow, struct err *err)
         err->code = ERR_INTERNAL;
 }
 
-static int follow_stream(struct follow *follow, struct err *err)
+/* What is left of the time that the server was to wait. */
+static void time_shorten(struct follow *follow)
+{
+    struct request *request = &follow->watch->request;
+    int64_t now = time_now_ms(), used = now - follow->start_ms;
+    follow->start_ms = now;
+    if (request_has(request, timeout_ms))
+        request_set_int(request, FIELD_timeout_ms,
+                        request_int(request, timeout_ms) > used ? request_int(request, timeout_ms) - used
+                                                                : 0);
+}
+
+/* Within a run a lost server comes back. The stream is asked for again, behind what was dealt with. */
+static bool resume(struct follow *follow, struct err *err)
+{
+    struct request *request = &follow->watch->request, ack = {.operation = OP_ack};
+    const char *run = getenv("ZPROC_RUN");
+    bool placed = follow->done_rev > 0 || follow->context->session || request_has(request, after);
+    bool lost = err->code == ERR_UNREACHABLE && follow->context->client;
+    if (!lost || !run || !*run || !placed || !out_flush(follow, err))
+        return false;
+    client_close(follow->context->client);
+    follow->context->client = NULL;
+    time_shorten(follow);
+    if (follow->done_rev == 0)
+        return true;
+    request->set &= ~(UINT64_C(1) << FIELD_live | UINT64_C(1) << FIELD_after);
+    request_set_int(request, FIELD_next, true);
+    if (!follow->context->session) {
+        request_set_int(request, FIELD_after, follow->done_rev);
+        return true;
+    }
+    request_set_int(&ack, FIELD_ack, follow->done_rev);
+    follow->acked_rev = follow->done_rev;
+    return context_do(follow->context, &ack, (struct str){0}, err) == 0;
+}
+
+static int stream_once(struct follow *follow, struct err *err)
 {
     struct request *request = &follow->watch->request;
     struct str value = follow->watch->value.data ? buf_str(&follow->watch->value) : (struct str){0};
@@ -176,7 +214,15 @@ static int follow_stream(struct follow *follow, struct err *err)
     if (!context_prepare(follow->context, request, err))
         return FAILED;
     follow->id = client_stream(follow->context->client, request, value, err);
-    int status = follow->id ? follow_loop(follow, err) : FAILED;
+    return follow->id ? follow_loop(follow, err) : FAILED;
+}
+
+static int follow_stream(struct follow *follow, struct err *err)
+{
+    int status;
+    do
+        status = stream_once(follow, err);
+    while (status == FAILED && resume(follow, err));
     struct err ending = {0};
     bool settled = follow->id && (status >= 0 || err->code == ERR_TIMEOUT) && settle(follow, &ending);
     if (!settled && status == 0) {
@@ -188,7 +234,8 @@ static int follow_stream(struct follow *follow, struct err *err)
 
 int follow(struct context *context, struct watch *watch, char *const *argv, struct err *err)
 {
-    struct follow follow = {.context = context, .watch = watch, .argv = argv, .left = -1};
+    struct follow follow = {
+        .context = context, .watch = watch, .argv = argv, .left = -1, .start_ms = time_now_ms()};
     follow.flush_each = isatty(STDOUT_FILENO);
     if (!args_number(&context->args, "count", &follow.left, err))
         return FAILED;

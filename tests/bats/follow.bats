@@ -181,6 +181,22 @@ sets() {
   [ "$(zproc events --prefix o --after 0 --count 1 --print value)" = 2 ]
 }
 
+@test "within a run it outlives the server" {
+  server_stop
+  server_start --persist "$BATS_TEST_TMPDIR/state" --durability process --address "ipc://$BATS_TEST_TMPDIR/s"
+  expect_error 124 "*" zproc watch k --session s --timeout 0
+  ZPROC_RUN=x follow_start zproc watch k --session s --count 4
+  sets k 1 2
+  poll_until out_is $'1\n2'
+  kill -9 "$SERVER_PID"
+  wait "$SERVER_PID" || :
+  server_start --persist "$BATS_TEST_TMPDIR/state" --durability process --address "ipc://$BATS_TEST_TMPDIR/s"
+  sets k 3 4
+  follow_end 0
+  out_is $'1\n2\n3\n4'
+  expect 124 '' zproc watch k --session s --follow --timeout 0
+}
+
 @test "what fell off the log is told, and the rest follows" {
   server_stop
   server_start --log-limit 64k
