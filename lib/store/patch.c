@@ -155,7 +155,7 @@ static bool member_read(const struct value *element, const char *name, struct st
 static bool element_apply(struct txn *txn, const struct value *element, struct err *err)
 {
     struct step step = {0};
-    struct str name;
+    struct str name = {0};
     if (value_type(element) != VALUE_MAP)
         return err_set(err, ERR_INVALID, "it is no object");
     if (!member_read(element, "op", &name, err) || !member_read(element, "path", &step.path, err))
