@@ -1,5 +1,8 @@
 """Numbered requests: one that is sent again, over the same connection or another one, is done once."""
-from peer import Case, main
+import shutil
+import tempfile
+
+from peer import Case, Client, Server, main
 
 ANNE, BOB = "a" * 32, "b" * 32
 
@@ -69,6 +72,22 @@ class Resend(Case):
         for i in range(36):
             self.refused("conflict", "request 1", c, "setdefault", 1, key="k", client="%032x" % i, seq=1)
         c.call("setdefault", 1, key="k", client="%032x" % 99, seq=1)
+
+    def test_after_the_server_was_killed(self):
+        folder = tempfile.mkdtemp(prefix="zproc-test-")
+        self.addCleanup(shutil.rmtree, folder)
+        fields = {"key": "count", "client": ANNE, "seq": 1, "done": 1}
+        got = None
+        for _ in range(2):
+            server = Server("--persist", folder)
+            client = Client(server.address)
+            again = client.call("incr", **fields)
+            self.assertIn(got, (None, again))
+            got = again
+            self.assertEqual(client.value("get", key="count"), 1)
+            client.close()
+            server.process.kill()
+            server.wait()
 
 
 if __name__ == "__main__":
