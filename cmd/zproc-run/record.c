@@ -116,8 +116,7 @@ void records_publish(struct run *run)
     AUTO_BUF struct buf json = {0};
     buf_add_char(&json, '{');
     for (uint32_t i = 0; i < run->task_count; i++)
-        if (has_record(run->tasks[i]))
-            add_record(run, &json, i);
+        add_record(run, &json, i);
     add_run(run, &json);
     buf_add_char(&json, '}');
     send_records(run, OP_replace, &json);

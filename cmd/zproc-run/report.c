@@ -124,7 +124,7 @@ void report_summary(struct run *run)
                                    .workers = workers};
     for (uint32_t i = 0; i < run->task_count; i++) {
         struct sup_task info;
-        if (run->tasks[i] && run->tasks[i]->parent == SUP_NO_TASK && sup_task_at(run->sup, i, &info))
+        if (sup_task_at(run->sup, i, &info))
             workers[summary.count++] = describe(&info, run->tasks[i]);
     }
     AUTO_BUF struct buf text = {0};

@@ -6,9 +6,14 @@
 
 #define END_MS 1000 /* for what is done after the last worker has ended */
 
+static struct str number_key(const uint32_t *number)
+{
+    return (struct str){(const char *)number, sizeof *number};
+}
+
 struct task *run_task(const struct run *run, uint32_t number)
 {
-    return number < run->task_count ? run->tasks[number] : NULL;
+    return number < run->task_count ? run->tasks[number] : table_get(&run->runs, number_key(&number));
 }
 
 void run_say(struct run *run, int level, const char *format, ...)
@@ -57,18 +62,27 @@ static void task_free(struct run *run, struct task *task)
     free(task);
 }
 
+/* Workers' own tasks have the first numbers and stay; the runs of triggers come and go without end. */
+static void task_keep(struct run *run, struct task *task)
+{
+    if (task->parent != SUP_NO_TASK) {
+        table_put(&run->runs, number_key(&task->number), task);
+        return;
+    }
+    mem_grow(run->tasks, run->task_capacity, run->task_count);
+    run->tasks[run->task_count++] = task;
+}
+
 /* Takes in tasks that sup has made since; rev: where their sessions start. */
 static void meet_tasks(struct run *run, int64_t rev)
 {
     uint32_t count = sup_task_count(run->sup);
-    while (run->task_count < count) {
+    while (run->met < count) {
         struct sup_task info;
-        uint32_t number = (uint32_t)run->task_count;
-        mem_grow(run->tasks, run->task_capacity, run->task_count);
-        run->tasks[run->task_count++] = NULL;
-        if (!sup_task_at(run->sup, number, &info))
+        if (!sup_task_at(run->sup, run->met++, &info))
             continue;
-        struct task *task = run->tasks[number] = task_new(run, &info), *parent = run_task(run, task->parent);
+        struct task *task = task_new(run, &info), *parent = run_task(run, task->parent);
+        task_keep(run, task);
         if (parent)
             trigger_adopt(run, task, parent);
         session_open(run, task, rev);
@@ -83,7 +97,7 @@ static void forget(struct run *run, struct task *task)
     session_close(run, task);
     if (task->parent == SUP_NO_TASK)
         return;
-    run->tasks[task->number] = NULL;
+    table_remove(&run->runs, number_key(&task->number));
     task->forgotten = true;
     task_drop(run, task);
 }
@@ -334,6 +348,10 @@ static void release(struct run *run)
     control_close(run);
     for (uint32_t i = 0; i < run->task_count; i++)
         task_free(run, run->tasks[i]);
+    size_t at = 0;
+    for (struct task *task; (task = table_next(&run->runs, &at));)
+        task_free(run, task);
+    table_release(&run->runs);
     free(run->tasks);
     records_release(&run->records);
     sup_effects_release(&run->effects);

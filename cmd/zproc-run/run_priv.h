@@ -363,8 +363,10 @@ struct run {
     size_t effect; /* the next to carry out */
     bool working;
     struct timer *tick, *note;
-    struct task **tasks;
+    struct task **tasks; /* the workers' own, by number */
     size_t task_count, task_capacity;
+    struct table runs; /* tasks of triggers' runs that are not forgotten, by number */
+    uint32_t met;      /* how many tasks of sup were taken in */
     size_t name_width;
     struct process *processes;
     bool paused,

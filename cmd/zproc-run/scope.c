@@ -47,9 +47,7 @@ static struct value *need_value(const struct run *run, const struct plan_worker 
     AUTO_VALUE struct value *list = value_list();
     for (uint32_t i = 0; i < run->task_count; i++) {
         struct sup_task info;
-        const struct task *task = run->tasks[i];
-        bool fits = task && task->worker == worker && task->parent == SUP_NO_TASK;
-        if (fits && sup_task_at(run->sup, i, &info))
+        if (run->tasks[i]->worker == worker && sup_task_at(run->sup, i, &info))
             list_push(list, instance_value(&info));
     }
     return value_ref(value_len(list) == 1 ? list_at(list, 0) : list);
