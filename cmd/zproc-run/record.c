@@ -22,6 +22,23 @@ static void claimed(struct run *run, struct task *task, int64_t tag, struct repl
     }
 }
 
+bool records_claim_again(struct run *run, struct err *err)
+{
+    if (!run->records.token)
+        return true;
+    struct request request = {.operation = OP_claim};
+    struct reply reply;
+    request_set_str(&request, FIELD_ns, str_of(run->records.space));
+    if (!client_do(run->state.client, &request, (struct str){0}, STARTUP_MS, &reply, err))
+        return false;
+    const struct value *token = reply_field(&reply, "token");
+    struct str text = token ? value_as_str(token) : STR("");
+    free(run->records.token);
+    run->records.token = mem_copy(text.data, text.len);
+    reply_release(&reply);
+    return true;
+}
+
 static void claim_space(struct run *run, char *space)
 {
     free(run->records.space);

@@ -282,10 +282,10 @@ static bool start(struct run *run, struct err *err)
     run->note = timer_new(run->loop, watch_note, run);
     run->server.timer = timer_new(run->loop, server_timer, run);
     run->external = run->options->server || run->plan->server.external;
+    run_id_make(run->id);
     if (!run->external && !server_start(run, err))
         return false;
     /* While the server starts. */
-    run_id_make(run->id);
     if (!open_folder(run, err))
         return false;
     run->sup = sup_new(run->plan, (uint64_t)time_now_us() ^ ((uint64_t)getpid() << 32));

@@ -82,12 +82,17 @@ void control_close(struct run *run);
 
 /* ---- server.c ---- */
 
+#define SERVER_STARTS_MAX 5 /* so often in 10 s is it started again */
 struct server {
     struct endpoint endpoint;
     struct child *child;
-    int ready;                  /* read end of the pipe that says that it serves */
-    bool missed, lost, closing; /* the connection broke; the state is gone; it is being stopped */
-    char *end;                  /* how it ended, NULL: not known */
+    int ready;                         /* read end of the pipe that says that it serves */
+    bool missed, lost, closing;        /* the connection broke; the state is gone; it is being stopped */
+    char *end;                         /* how it ended, NULL: not known */
+    char *persist;                     /* folder that keeps the state; NULL: it is in memory */
+    bool persist_ours;                 /* it ends with the run */
+    int64_t starts[SERVER_STARTS_MAX]; /* when it was started again, the last ones */
+    size_t start_count;
     struct timer *timer;
 };
 /* Binds and starts it; server_wait returns when it serves. */
@@ -105,11 +110,13 @@ void server_stop(struct run *run);
 /* Called with the answer; reply->ok may be false. */
 typedef void answer_fn(struct run *run, struct task *task, int64_t tag, struct reply *reply);
 struct ask {
-    int64_t id;         /* 0: it waits for its turn to be sent */
-    bool quick;         /* not one that waits on the server */
-    struct ask **owner; /* where it is kept to be cancelled: set to NULL when it is over; NULL: nowhere */
-    answer_fn *answer;  /* NULL: nobody cares any more */
-    uint32_t task;      /* SUP_NO_TASK: none; an answer for a forgotten task is dropped */
+    int64_t id;          /* 0: it waits for its turn to be sent */
+    bool quick;          /* not one that waits on the server */
+    bool again;          /* sent a second time: the first may have been done */
+    struct queued *sent; /* the request, for a server that is started again; NULL: it waits for its turn */
+    struct ask **owner;  /* where it is kept to be cancelled: set to NULL when it is over; NULL: nowhere */
+    answer_fn *answer;   /* NULL: nobody cares any more */
+    uint32_t task;       /* SUP_NO_TASK: none; an answer for a forgotten task is dropped */
     int64_t tag;
 };
 struct state {
@@ -124,6 +131,8 @@ bool state_open(struct run *run, const char *address, struct err *err);
 /* Hands the connection over to the loop. */
 void state_attach(struct run *run);
 void state_close(struct run *run);
+/* To a server that was started again: claims what was claimed, and asks once more what was not answered. */
+bool state_reopen(struct run *run, struct err *err);
 /* Queues it to be sent in order; the ask is valid until its answer function has been called. NULL when the
  * connection is gone. value.data NULL: none. */
 struct ask *state_ask(struct run *run, struct request *request, struct str value, answer_fn *answer,
@@ -149,6 +158,8 @@ struct records {
 };
 /* Sends the claim and the initial state; then, when those are answered, records_publish. */
 void records_claim(struct run *run);
+/* On a new connection: the token of the claim is another one. */
+bool records_claim_again(struct run *run, struct err *err);
 void records_publish(struct run *run);
 void records_touch(struct run *run, uint32_t task); /* SUP_NO_TASK: the run's own */
 void records_flush(struct run *run);

@@ -1,15 +1,18 @@
 /* The state server of this run: started on a socket that stays ours, watched, stopped last. */
 #include "run_priv.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#define END_KNOWN_MS  500  /* after a broken connection: how long the server's own end is waited for */
-#define STOP_GRACE_MS 2000 /* then it is killed */
+#define END_KNOWN_MS    500 /* after a broken connection: how long the server's own end is waited for */
+#define START_WINDOW_MS 10000
+#define STOP_GRACE_MS   2000 /* then it is killed */
 
 static char *describe_end(const struct child_end *end)
 {
@@ -18,7 +21,8 @@ static char *describe_end(const struct child_end *end)
     return mem_format("ended with status %d", end->status);
 }
 
-/* A state in memory is gone with its server: starting another one would only hide that. */
+/* The state cannot be had any more. One in memory is gone with its server: starting another one would only
+ * hide that. */
 static void server_lost(struct run *run, const char *why)
 {
     if (run->server.lost)
@@ -28,9 +32,13 @@ static void server_lost(struct run *run, const char *why)
     fd_close(&run->server.endpoint.fd); /* clients in the backlog are told at once */
     state_close(run);
     AUTO_FREE char *text = run->external ? mem_format("%s: %s", run->address, why)
-                                         : mem_format("it %s; the state was in memory and is gone", why);
+                           : run->server.persist
+                               ? mem_format("it %s", why)
+                               : mem_format("it %s; the state was in memory and is gone", why);
     run_event(run, (struct sup_event){.kind = SUP_SERVER_LOST, .text = str_of(text)});
 }
+
+static bool server_again(struct run *run, struct err *err);
 
 static void server_ended(void *ctx, struct child *child, const struct child_end *end)
 {
@@ -39,16 +47,25 @@ static void server_ended(void *ctx, struct child *child, const struct child_end 
     run->server.child = NULL;
     free(run->server.end);
     run->server.end = describe_end(end);
+    struct err err;
     if (run->server.closing)
         loop_stop(run->loop);
-    else if (!run->over)
+    else if (run->over || run->server.lost)
+        return;
+    else if (!run->server.persist || !run->state.watcher)
         server_lost(run, run->server.end);
+    else if (server_again(run, &err))
+        run_work(run);
+    else
+        server_lost(run, err.message);
 }
 
 void server_timer(void *ctx)
 {
     struct run *run = ctx;
-    if (!run->server.closing)
+    if (!run->server.closing && run->server.persist && run->server.child)
+        child_kill(run->server.child); /* another one is started when it has ended */
+    else if (!run->server.closing)
         server_lost(run, "closed the connection");
     else if (run->server.child)
         child_kill(run->server.child);
@@ -67,6 +84,8 @@ void server_missed(struct run *run, const char *why)
 
 static bool spawn_server(struct run *run, int ready, struct err *err)
 {
+    static const char *const levels[] = {
+        [PLAN_PROCESS] = "process", [PLAN_SECOND] = "second", [PLAN_ALWAYS] = "always"};
     const struct plan *plan = run->plan;
     AUTO_FREE char *program = mem_format("%s/zproc-server", run->programs);
     char listen_fd[16], ready_fd[16], log_limit[24], state_limit[24];
@@ -85,8 +104,21 @@ static bool spawn_server(struct run *run, int ready, struct err *err)
                     state_limit,
                     "--ready-fd",
                     ready_fd,
-                    plan->server.insecure ? "--insecure" : NULL,
+                    NULL,
+                    NULL,
+                    NULL,
+                    NULL,
+                    NULL,
                     NULL};
+    size_t count = 11;
+    if (run->server.persist) {
+        argv[count++] = (char *)"--persist";
+        argv[count++] = run->server.persist;
+        argv[count++] = (char *)"--durability";
+        argv[count++] = (char *)levels[plan->server.durability];
+    }
+    if (plan->server.insecure)
+        argv[count++] = (char *)"--insecure";
     struct child_spec spec = {.argv = argv,
                               .env = environ,
                               .inherit_output = true,
@@ -98,21 +130,61 @@ static bool spawn_server(struct run *run, int ready, struct err *err)
     return run->server.child || err_wrap(err, "cannot start the state server");
 }
 
+/* A single command has no folder of its own; its state is as short-lived as the command. */
+static bool persist_choose(struct run *run, struct err *err)
+{
+    const struct plan *plan = run->plan;
+    struct server *server = &run->server;
+    const char *wanted = plan->server.persist, *dir = plan->run.dir;
+    if (run->options->command || strcmp(wanted, "none") == 0)
+        return true;
+    server->persist_ours = strcmp(wanted, "run") == 0;
+    AUTO_FREE char *path = server->persist_ours ? mem_format("%s/state/%s", dir, run->id) : mem_text(wanted);
+    server->persist = path[0] == '/' ? mem_text(path) : mem_format("%s/%s", plan->dir, path);
+    /* The server makes its own folder, which only this user may enter; what is above is as for logs. */
+    AUTO_FREE char *parent =
+        mem_copy(server->persist, (size_t)(strrchr(server->persist, '/') - server->persist));
+    return !*parent || dir_make(parent, 0755, err);
+}
+
+/* A state that belongs to the run alone goes with it. */
+static void persist_remove(struct server *server)
+{
+    DIR *dir = server->persist_ours ? opendir(server->persist) : NULL;
+    for (const struct dirent *item; dir && (item = readdir(dir));)
+        unlinkat(dirfd(dir), item->d_name, 0);
+    if (dir) {
+        closedir(dir);
+        rmdir(server->persist);
+        *strrchr(server->persist, '/') = '\0';
+        rmdir(server->persist); /* when it was the last one */
+    }
+    free(server->persist);
+    server->persist = NULL;
+}
+
+static bool server_launch(struct run *run, struct err *err)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return err_errno(err, errno, "cannot make a pipe");
+    run->server.ready = ends[0];
+    bool ok = spawn_server(run, ends[1], err);
+    close(ends[1]);
+    return ok;
+}
+
 bool server_start(struct run *run, struct err *err)
 {
     struct server *server = &run->server;
+    if (!persist_choose(run, err))
+        return false;
     if (!endpoint_open(&server->endpoint, run->plan->server.address, run->plan->dir,
                        run->plan->server.insecure, err))
         return false;
     if (server->endpoint.path)
         control_leave(run, server->endpoint.path, NULL);
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return err_errno(err, errno, "cannot make a pipe");
-    server->ready = ends[0];
-    bool ok = spawn_server(run, ends[1], err);
-    close(ends[1]);
-    return ok;
+    return server_launch(run, err);
 }
 
 bool server_wait(struct run *run, struct err *err)
@@ -135,7 +207,34 @@ bool server_wait(struct run *run, struct err *err)
         buf_commit(&line, (size_t)got);
     }
     fd_close(&run->server.ready);
-    run->address = mem_text(run->server.endpoint.address);
+    if (!run->address)
+        run->address = mem_text(run->server.endpoint.address);
+    return true;
+}
+
+/* Whether it may be started again: not when it has died too often lately. */
+static bool start_allowed(struct server *server, struct err *err)
+{
+    int64_t now = time_now_ms(), *oldest = &server->starts[server->start_count % SERVER_STARTS_MAX];
+    if (server->start_count >= SERVER_STARTS_MAX && now - *oldest < START_WINDOW_MS)
+        return err_set(err, ERR_INTERNAL, "%s, as it has %d times within %d s before", server->end,
+                       SERVER_STARTS_MAX, START_WINDOW_MS / 1000);
+    *oldest = now;
+    server->start_count++;
+    return true;
+}
+
+/* The state is in its folder, and the socket is ours: clients notice a pause. */
+static bool server_again(struct run *run, struct err *err)
+{
+    struct server *server = &run->server;
+    if (!start_allowed(server, err))
+        return false;
+    run_say(run, 1, "the state server %s; starting it again", server->end);
+    timer_set(server->timer, -1);
+    if (!server_launch(run, err) || !server_wait(run, err) || !state_reopen(run, err))
+        return err_wrap(err, "%s and could not be started again", server->end);
+    server->missed = false;
     return true;
 }
 
@@ -154,6 +253,7 @@ void server_stop(struct run *run)
     server->timer = NULL;
     fd_close(&server->ready);
     endpoint_close(&server->endpoint);
+    persist_remove(server);
     free(server->end);
     server->end = NULL;
 }

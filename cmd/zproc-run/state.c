@@ -99,22 +99,25 @@ static void answer_ask(struct run *run, struct ask *ask, struct reply *reply)
     struct ask copy = *ask;
     if (ask->owner)
         *ask->owner = NULL;
+    if (ask->sent)
+        queued_free(ask->sent);
     free(ask);
     if (copy.answer && (task || copy.task == SUP_NO_TASK))
         copy.answer(run, task, copy.tag, reply);
 }
 
 /* What cannot be sent (it is too large) is answered like what the server refuses. */
-static void send_ask(struct run *run, struct ask *ask, struct request *request, struct str value)
+static bool send_ask(struct run *run, struct ask *ask, struct request *request, struct str value)
 {
     struct reply reply = {0};
     ask->id = client_send(run->state.client, request, value, &reply.error);
     if (ask->id == 0) {
         answer_ask(run, ask, &reply);
-        return;
+        return false;
     }
     table_put(&run->state.asks, ask_key(ask), ask);
     run->state.quick += ask->quick;
+    return true;
 }
 
 /* The socket of the server holds few answers for a client: no more is asked at a time. What waits there
@@ -127,15 +130,21 @@ static bool has_room(const struct state *state)
 static void send_queued(struct run *run)
 {
     struct state *state = &run->state;
-    while (state->client && state->first && has_room(state)) {
+    while (state->client && !run->server.missed && state->first && has_room(state)) {
         struct queued *queued = state->first;
         state->first = queued->next;
         if (!state->first)
             state->last = NULL;
         state->queued--;
         struct request request = queued->request; /* the client adds fields of its own */
-        send_ask(run, queued->ask, &request, (struct str){queued->value, queued->value_len});
-        queued_free(queued);
+        queued->next = NULL;
+        struct ask *ask = queued->ask;
+        if (request_has(&request, token) && run->records.token)
+            request_set_str(&request, FIELD_token, str_of(run->records.token));
+        if (send_ask(run, ask, &request, (struct str){queued->value, queued->value_len}))
+            ask->sent = queued;
+        else
+            queued_free(queued);
     }
 }
 
@@ -162,6 +171,8 @@ void state_close(struct run *run)
     for (struct ask *ask; (ask = table_next(&state->asks, &at));) {
         if (ask->owner)
             *ask->owner = NULL;
+        if (ask->sent)
+            queued_free(ask->sent);
         free(ask);
     }
     table_release(&state->asks);
@@ -199,6 +210,8 @@ void state_cancel(struct run *run, struct ask **ask)
     else
         table_remove(&run->state.asks, ask_key(ended));
     bool sent = ended->id != 0;
+    if (ended->sent)
+        queued_free(ended->sent);
     free(ended);
     if (sent)
         state_ask(run, &request, (struct str){0}, NULL, SUP_NO_TASK, 0);
@@ -211,7 +224,57 @@ static void hand_out(struct run *run, struct reply *reply)
     if (!ask)
         return;
     run->state.quick -= ask->quick;
+    /* It is there because the first server made it before it died. */
+    if (ask->again && ask->sent->request.operation == OP_session_open && reply->error.code == ERR_CONFLICT)
+        reply->ok = true;
     answer_ask(run, ask, reply);
+}
+
+/* ---- A server that was started again ---- */
+
+static int sent_order(const void *a, const void *b)
+{
+    int64_t left = (*(struct ask *const *)a)->id, right = (*(struct ask *const *)b)->id;
+    return (left > right) - (left < right);
+}
+
+/* What was not answered goes to the front of the queue, in the order in which it was sent. */
+static void requeue(struct state *state)
+{
+    struct ask **asks = mem_array(state->asks.count + 1, sizeof(*asks));
+    size_t count = 0, at = 0;
+    for (struct ask *ask; (ask = table_next(&state->asks, &at));)
+        asks[count++] = ask;
+    table_release(&state->asks);
+    qsort(asks, count, sizeof(*asks), sent_order);
+    for (size_t i = count; i > 0; i--) {
+        struct ask *ask = asks[i - 1];
+        struct queued *queued = ask->sent;
+        queued->next = state->first;
+        state->first = queued;
+        if (!state->last)
+            state->last = queued;
+        state->queued++;
+        ask->sent = NULL;
+        ask->id = 0;
+        ask->again = true;
+    }
+    state->quick = 0;
+    free(asks);
+}
+
+bool state_reopen(struct run *run, struct err *err)
+{
+    struct state *state = &run->state;
+    watcher_free(state->watcher);
+    state->watcher = NULL;
+    client_close(state->client);
+    state->client = NULL;
+    requeue(state);
+    if (!state_open(run, run->address, err) || !records_claim_again(run, err))
+        return false;
+    state_attach(run);
+    return true;
 }
 
 bool state_pump(struct run *run)

@@ -12,6 +12,7 @@
 
 /* ---- Top level ---- */
 
+static const char *const durability_choices[] = {"process", "second", "always", NULL};
 static const struct field server_fields[] = {
     {.name = "address",
      .type = FIELD_CUSTOM,
@@ -31,12 +32,18 @@ static const struct field server_fields[] = {
      .fallback = "false",
      .help = "allow tcp beyond loopback without a secret key"},
     {.name = "persist",
-     .type = FIELD_CUSTOM,
-     .form = "text",
-     .read = persist_read,
-     .otherwise = "none",
-     .help = "none: the state is kept in memory"},
-    UNSUPPORTED("durability", "one of always, second, process", "what an answer to a write means"),
+     .type = FIELD_STRING,
+     .offset = offsetof(struct plan, server.persist),
+     .fallback = "run",
+     .help = "where the state is kept: run (a folder of the run, removed at its end), a folder that stays "
+             "(relative to the manifest), or none (in memory: when the server dies the run fails)"},
+    {.name = "durability",
+     .type = FIELD_CHOICE,
+     .offset = offsetof(struct plan, server.durability),
+     .fallback = "process",
+     .choices = durability_choices,
+     .help = "what an answer to a write means: process (written: survives a crash of the server), second "
+             "(synced every second), always (synced)"},
     {.name = "log_limit",
      .type = FIELD_SIZE,
      .offset = offsetof(struct plan, server.log_limit),

@@ -35,16 +35,6 @@ void vars_read(struct loader *loader, const struct node *node, void *target)
 
 /* ---- The server ---- */
 
-void persist_read(struct loader *loader, const struct node *node, void *target)
-{
-    (void)target;
-    if (!ynode_is_text(node))
-        diag_add_at(&loader->diag, node, "'persist' must be text, not %s", ynode_type_name(node));
-    else if (!str_is(node->text, "none"))
-        diag_add_at(&loader->diag, node, "'persist: %.*s' is not supported yet; only none is",
-                    STR_ARG(node->text));
-}
-
 /* Splits HOST:PORT; false when it is not of this form. */
 static bool port_split(struct str text, struct str *host)
 {

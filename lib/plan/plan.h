@@ -146,6 +146,7 @@ struct plan_namespace {
 };
 
 enum plan_fail { FAIL_FAST, FAIL_FINISH, FAIL_KEEP_GOING };
+enum plan_durability { PLAN_PROCESS, PLAN_SECOND, PLAN_ALWAYS };
 struct plan {
     char *file; /* as the user named it */
     char *name;
@@ -153,6 +154,8 @@ struct plan {
     struct {
         char *address; /* NULL: a new one */
         bool external, insecure;
+        char *persist; /* run, none, or a folder: absolute or below dir */
+        enum plan_durability durability;
         int64_t log_limit, state_limit; /* bytes */
     } server;
     struct {

@@ -211,7 +211,6 @@ int signal_number(struct str name);
 /* ---- Keys of their own kind ---- */
 
 void version_read(struct loader *loader, const struct node *node, void *target);
-void persist_read(struct loader *loader, const struct node *node, void *target);
 void address_read(struct loader *loader, const struct node *node, void *target);
 void name_read(struct loader *loader, const struct node *node, void *target);
 void vars_read(struct loader *loader, const struct node *node, void *target);

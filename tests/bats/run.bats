@@ -823,11 +823,61 @@ EOF
 
 @test "kill -9 of a state server in memory ends the run with 125 and says why" {
   stoppable
+  sed -i '1a server: {persist: none}' zproc.yaml
   run_start
   poll_until test -e up
   kill -KILL "$(server_of "$(supervisor)")"
   run_end 125
   grep -q "state server was lost: it was killed by signal 9" err
+}
+
+@test "kill -9 of the state server: it is started again, and the run does not notice" {
+  manifest <<'EOF'
+version: 1
+workers:
+  count: {run: 'for i in $(seq 100); do zproc incr n || exit 9; done'}
+  event: {run: 'echo got >>hits', trigger: {change: [done]}}
+  loop: {run: 'while [ "$(zproc watch n --print value)" -lt 100 ]; do :; done; touch seen'}
+  kill:
+    run: |
+      for i in 1 2 3; do
+        pid=$(zproc ping)
+        kill -9 "$pid"
+        until [ "$(zproc ping)" != "$pid" ]; do :; done
+      done
+      zproc watch --when 'n >= 100'
+      zproc set done true
+EOF
+  run -0 zproc run
+  [[ $output == *"server was killed by signal 9"*"starting it again"* ]]
+  [ "$(grep -c '^count *| ' <<<"$output")" = 100 ] # each number once
+  [ "$(cat hits)" = got ]
+  [ -e seen ]
+  [ ! -e .zproc/state ]
+}
+
+@test "a state server that dies again and again ends the run" {
+  manifest <<'EOF'
+version: 1
+workers:
+  kill: {run: 'while :; do kill -9 "$(zproc ping)"; done'}
+EOF
+  run -125 zproc run
+  [[ $output == *"5 times within 10 s"* ]]
+}
+
+@test "server.persist: a folder keeps the state for the next run" {
+  manifest <<'EOF'
+version: 1
+server: {persist: kept/state, durability: always}
+workers:
+  w: {run: 'zproc incr n; zproc stats --json | grep -q always'}
+EOF
+  run -0 zproc run -q
+  run -0 zproc run -q
+  [[ $output == *2* ]]
+  [ "$(stat -c %a kept/state)" = 700 ]
+  [ -s kept/state/meta ]
 }
 
 @test "nohup keeps its meaning" {

@@ -163,7 +163,7 @@ static void test_top_level(void **state)
     (void)state;
     load("version: 1\n"
          "name: shop\n"
-         "server: {address: 'tcp://0.0.0.0:7000', external: true, insecure: true, persist: none, log_limit: "
+         "server: {address: 'tcp://0.0.0.0:7000', external: true, insecure: true, persist: kept, durability: second, log_limit: "
          "1MiB, "
          "state_limit: 4096}\n"
          "run: {jobs: 4, fail: keep-going, timeout: 1h, shell: [bash, -c], dir: out, stop_grace: 3}\n"
@@ -174,6 +174,8 @@ static void test_top_level(void **state)
     assert_string_equal(plan->name, "shop");
     assert_string_equal(plan->server.address, "tcp://0.0.0.0:7000");
     assert_true(plan->server.external && plan->server.insecure);
+    assert_string_equal(plan->server.persist, "kept");
+    assert_int_equal(plan->server.durability, PLAN_SECOND);
     assert_int_equal(plan->server.log_limit, 1 << 20);
     assert_int_equal(plan->server.state_limit, 4096);
     assert_int_equal(plan->run.jobs, 4);
