@@ -29,7 +29,7 @@ bool records_claim_again(struct run *run, struct err *err)
     struct request request = {.operation = OP_claim};
     struct reply reply;
     request_set_str(&request, FIELD_ns, str_of(run->records.space));
-    if (!client_do(run->state.client, &request, (struct str){0}, STARTUP_MS, &reply, err))
+    if (!client_do(run->state.client, &request, (struct str){0}, REOPEN_MS, &reply, err))
         return false;
     const struct value *token = reply_field(&reply, "token");
     struct str text = token ? value_as_str(token) : STR("");

@@ -12,6 +12,7 @@ struct run;
 struct task;
 
 #define STARTUP_MS 5000 /* how long each step of the start may take */
+#define REOPEN_MS  500  /* and each step of taking up the connection to a server that was started again */
 
 /* ---- options.c ---- */
 

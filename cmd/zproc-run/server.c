@@ -52,7 +52,7 @@ static void server_ended(void *ctx, struct child *child, const struct child_end 
         loop_stop(run->loop);
     else if (run->over || run->server.lost)
         return;
-    else if (!run->server.persist || !run->state.watcher)
+    else if (!run->server.persist || (!run->state.watcher && !run->server.missed))
         server_lost(run, run->server.end);
     else if (server_again(run, &err))
         run_work(run);
@@ -232,9 +232,12 @@ static bool server_again(struct run *run, struct err *err)
         return false;
     run_say(run, 1, "the state server %s; starting it again", server->end);
     timer_set(server->timer, -1);
-    if (!server_launch(run, err) || !server_wait(run, err) || !state_reopen(run, err))
+    if (!server_launch(run, err))
         return err_wrap(err, "%s and could not be started again", server->end);
-    server->missed = false;
+    server->missed = !server_wait(run, err) || !state_reopen(run, err);
+    if (server->missed && server->child)
+        child_kill(server->child); /* it is no better than the one before: its end leads here again */
+    fd_close(&server->ready);
     return true;
 }
 

@@ -152,7 +152,7 @@ struct ask *state_ask(struct run *run, struct request *request, struct str value
                       uint32_t task, int64_t tag)
 {
     struct state *state = &run->state;
-    if (!state->client)
+    if (!state->client && !run->server.missed)
         return NULL;
     struct ask *ask = mem_new(sizeof *ask);
     *ask = (struct ask){.answer = answer,
@@ -266,12 +266,15 @@ static void requeue(struct state *state)
 bool state_reopen(struct run *run, struct err *err)
 {
     struct state *state = &run->state;
-    watcher_free(state->watcher);
+    if (state->watcher)
+        watcher_free(state->watcher);
     state->watcher = NULL;
     client_close(state->client);
     state->client = NULL;
     requeue(state);
-    if (!state_open(run, run->address, err) || !records_claim_again(run, err))
+    /* It said that it serves. If it has died since, only the socket's backlog takes the connection. */
+    state->client = client_open_within(run->address, REOPEN_MS, 0, err);
+    if (!state->client || !records_claim_again(run, err))
         return false;
     state_attach(run);
     return true;
