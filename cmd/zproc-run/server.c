@@ -144,7 +144,10 @@ static bool persist_choose(struct run *run, struct err *err)
     /* The server makes its own folder, which only this user may enter; what is above is as for logs. */
     AUTO_FREE char *parent =
         mem_copy(server->persist, (size_t)(strrchr(server->persist, '/') - server->persist));
-    return !*parent || dir_make(parent, 0755, err);
+    if (!*parent || dir_make(parent, 0755, err))
+        return true;
+    return err_wrap(err, "no place for the state (%s in the manifest names another)",
+                    server->persist_ours ? "run.dir" : "server.persist");
 }
 
 /* A state that belongs to the run alone goes with it. */
