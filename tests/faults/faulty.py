@@ -9,12 +9,13 @@ from link import Server
 
 SHIM = os.environ["ZPROC_FAULT_SHIM"]
 WRITE, SYNC = 1, 2
+POWER = 1, 2, 3
 FAIL, FAIL_HALF, KILL_BEFORE, KILL_HALF, KILL_AFTER = 1, 2, 3, 4, 5
 
 
 class Control(ctypes.Structure):
     """As in shim.c."""
-    _fields_ = [(name, ctypes.c_int32) for name in ("call", "action", "error", "skip", "struck")]
+    _fields_ = [(name, ctypes.c_int32) for name in ("call", "action", "error", "skip", "struck", "power")]
 
 
 class FaultyServer(Server):

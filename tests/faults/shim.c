@@ -1,18 +1,24 @@
 /* Preloaded into a server: makes the writes and syncs of one folder's files fail, or ends the server at one
  * of them, as a file that the test maps too says. */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum call { CALL_NONE, CALL_WRITE, CALL_SYNC };
 enum action { FAIL = 1, FAIL_HALF, KILL_BEFORE, KILL_HALF, KILL_AFTER };
+enum power { POWER_ON, POWER_DROP, POWER_TEAR, POWER_ZERO };
+
+#define FILES 128
 
 struct control {
     int32_t call;   /* which calls are struck */
@@ -20,6 +26,12 @@ struct control {
     int32_t error;  /* errno of those that fail */
     int32_t skip;   /* this many are spared first */
     int32_t struck; /* how many have been */
+    int32_t power;  /* what the end of the server does to bytes that are not synced */
+    int32_t next;   /* of files: where another one is noted */
+    struct {
+        int64_t number; /* of the inode */
+        int64_t synced; /* bytes */
+    } files[FILES];
 };
 
 static struct control *control;
@@ -54,15 +66,82 @@ __attribute__((constructor)) static void shim_open(void)
         control = mapped;
 }
 
+static bool is_ours(int fd)
+{
+    char link[64], target[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, target, sizeof target);
+    return len >= 0 && (size_t)len >= folder_len && memcmp(target, folder, folder_len) == 0;
+}
+
+static int64_t *file_synced(int64_t number)
+{
+    for (int i = 0; i < FILES; i++)
+        if (control->files[i].number == number)
+            return &control->files[i].synced;
+    return NULL;
+}
+
+/* Before a write: what the file holds already was there when it was opened, or noted at a write before. */
+static void file_note(int fd)
+{
+    struct stat info;
+    if (!control || !is_ours(fd) || fstat(fd, &info) != 0)
+        return;
+    int64_t *synced = file_synced((int64_t)info.st_ino);
+    if (!synced) {
+        int place = control->next++ % FILES;
+        control->files[place].number = (int64_t)info.st_ino;
+        synced = &control->files[place].synced;
+        *synced = info.st_size;
+    } else if (info.st_size == 0) { /* the number of a file that was removed */
+        *synced = 0;
+    }
+}
+
+static void file_note_synced(int fd)
+{
+    struct stat info;
+    int64_t *synced = NULL;
+    if (control && is_ours(fd) && fstat(fd, &info) == 0)
+        synced = file_synced((int64_t)info.st_ino);
+    if (synced)
+        *synced = info.st_size;
+}
+
+/* A disk may have any part of what was not synced, also its length without its bytes. */
+static void file_lose(int fd, int64_t synced, int64_t size)
+{
+    if (control->power == POWER_TEAR)
+        synced += (size - synced) / 2;
+    if (ftruncate(fd, synced) != 0 || (control->power == POWER_ZERO && ftruncate(fd, size) != 0))
+        abort();
+}
+
+static void power_cut(void)
+{
+    DIR *listing = opendir(folder);
+    if (!listing)
+        return;
+    for (struct dirent *entry; (entry = readdir(listing));) {
+        struct stat info;
+        const int64_t *synced;
+        int fd = openat(dirfd(listing), entry->d_name, O_WRONLY | O_CLOEXEC);
+        if (fd >= 0 && fstat(fd, &info) == 0 && (synced = file_synced((int64_t)info.st_ino)) &&
+            *synced < info.st_size)
+            file_lose(fd, *synced, info.st_size);
+        if (fd >= 0)
+            close(fd);
+    }
+    closedir(listing);
+}
+
 /* The action for this call on this descriptor, 0 for none. */
 static int strike(int call, int fd)
 {
     if (!control || control->call != call)
         return 0;
-    char link[64], target[4096];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t len = readlink(link, target, sizeof target);
-    if (len < 0 || (size_t)len < folder_len || memcmp(target, folder, folder_len) != 0)
+    if (!is_ours(fd))
         return 0;
     int action = control->action;
     if (action >= KILL_BEFORE && getpid() != server)
@@ -78,6 +157,8 @@ static int strike(int call, int fd)
 static void die(void)
 {
     control->call = CALL_NONE; /* the next server lives */
+    if (control->power != POWER_ON)
+        power_cut();
     kill(getpid(), SIGKILL);
 }
 
@@ -89,6 +170,7 @@ static int fail(void)
 
 ssize_t write(int fd, const void *data, size_t len)
 {
+    file_note(fd);
     int action = strike(CALL_WRITE, fd);
     if (action == KILL_BEFORE)
         die();
@@ -115,6 +197,8 @@ static int sync_file(int fd, int (*real)(int))
     if (action == FAIL || action == FAIL_HALF)
         return fail();
     int result = real(fd);
+    if (result == 0)
+        file_note_synced(fd);
     if (action == KILL_AFTER)
         die();
     return result;

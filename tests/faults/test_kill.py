@@ -9,7 +9,7 @@ import tempfile
 import time
 import unittest
 
-from faulty import KILL_AFTER, KILL_BEFORE, KILL_HALF, SYNC, WRITE, FaultyServer
+from faulty import KILL_AFTER, KILL_BEFORE, KILL_HALF, POWER, SYNC, WRITE, FaultyServer
 from link import LOST, Client, Link, Refused, link_until, log_of, until
 from record import Notes, join, spawn
 
@@ -107,13 +107,15 @@ class Kill(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
 
-    def hurt(self, server, rng):
-        """One kill: at any time, or at, within or behind one of the next writes or syncs."""
-        if rng.random() < 0.5:
+    def hurt(self, server, rng, power):
+        """One kill: at any time, or at, within or behind one of the next writes or syncs; power: what was not synced
+        is lost."""
+        if not power and rng.random() < 0.5:
             time.sleep(rng.random() * 0.2)
             server.restart()
             return
         call = rng.choice((WRITE, SYNC)) if server.durability == "always" else WRITE
+        server.control.power = rng.choice(POWER) if power else 0
         server.strike(call, rng.choice((KILL_BEFORE, KILL_HALF, KILL_AFTER)), skip=rng.randrange(100))
         try:
             self.assertEqual(server.wait(), -signal.SIGKILL)
@@ -123,9 +125,9 @@ class Kill(unittest.TestCase):
         server.kills += 1
         server.start()
 
-    def campaign(self, durability, sessions, pad="", **options):
+    def campaign(self, durability, sessions, pad="", log="1GiB", power=False):
         """Kills under load; sessions: what each watches. Returns the server, the workers' notes and the watchers."""
-        server = FaultyServer("--log-limit", options.get("log", "1GiB"), persist=True, durability=durability)
+        server = FaultyServer("--log-limit", log, persist=True, durability=durability)
         self.addCleanup(server.remove)
         watchers = [Watcher(server.path, self.folder, name, **fields) for name, fields in sessions.items()]
         for watcher in watchers:
@@ -135,7 +137,7 @@ class Kill(unittest.TestCase):
         pids = [spawn(lambda: work(server.path, Notes(file), n, stop, pad)) for n, file in enumerate(files)]
         rng = random.Random()
         for _ in range(KILLS):
-            self.hurt(server, rng)
+            self.hurt(server, rng, power)
             if "mortal" in sessions and rng.random() < 0.2:
                 watchers[-1].again()
         open(stop, "w").close()
@@ -153,8 +155,8 @@ class Kill(unittest.TestCase):
             server.durability, server.kills, count, sum(lines[-1][3] for lines in workers if lines)))
         server.stop()
 
-    def exactly_once(self, durability):
-        server, workers, watchers = self.campaign(durability, {
+    def exactly_once(self, durability, power=False):
+        server, workers, watchers = self.campaign(durability, power=power, sessions={
             "everything": {}, "sums": {"keys": ["sum"]}, "streamed": {"take": stream}, "mortal": {}})
         log = dict(log_of(server.path))
         for number, lines in enumerate(workers):
@@ -186,6 +188,10 @@ class Kill(unittest.TestCase):
 
     def test_process(self):
         self.exactly_once("process")
+
+    def test_power(self):
+        """What is not synced is lost, or half of it, or all but its length."""
+        self.exactly_once("always", power=True)
 
     def test_segments(self):
         """Large values and a small log: segments begin and are removed, snapshots are written, at any time."""
