@@ -63,6 +63,12 @@ static void amount_print(struct buf *buf, enum unit unit, double amount)
 {
     if (unit == UNIT_RATE)
         buf_add_format(buf, "%.0f/s", amount);
+    else if (unit == UNIT_COUNT)
+        buf_add_format(buf, "%.4g", amount);
+    else if (unit == UNIT_STREAM)
+        buf_add_format(buf, "%.0f MB/s", amount / 1e6);
+    else if (unit == UNIT_MEMORY && amount < 1e5)
+        buf_add_format(buf, "%.0f B", amount);
     else if (unit == UNIT_MEMORY)
         buf_add_format(buf, "%.1f MB", amount / 1e6);
     else if (amount < 1e6)
