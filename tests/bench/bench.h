@@ -15,6 +15,7 @@ enum reach {
     REACH_FASTER,      /* peer / zproc ≥ figure */
     REACH_RATIO_LEAST, /* zproc / peer ≥ figure */
     REACH_MOST,        /* zproc ≤ figure, in the unit's base */
+    REACH_LEAST,       /* zproc ≥ figure */
 };
 enum unit {
     UNIT_TIME,   /* ns */
@@ -86,7 +87,7 @@ struct server {
 };
 /* False with why (static text) when the program is missing or does not start. */
 bool server_open(struct bench *bench, const char *name, struct server *server, const char **why);
-/* With a level of durability other than none: its state is kept in a folder of the benchmark's. */
+/* With a level of durability other than none its state is kept in a folder of the benchmark's. */
 bool server_open_durable(struct bench *bench, const char *durability, struct server *server,
                          const char **why);
 bool redis_open(struct bench *bench, struct server *server, const char **why);
@@ -97,6 +98,20 @@ void server_shut(struct server *server);
 
 bool ask_get(struct client *client, const char *key);
 bool ask_set(struct client *client, const char *key, const char *value);
+
+/* Sends a watch for the key's next change; it waits for two minutes at most. */
+bool watch_send(struct client *client, const char *key);
+/* The server has the watches that were sent: a later request was answered. */
+bool watches_settled(struct client *client);
+
+/* ---- Runs ---- */
+
+/* The front program, when it and what it starts for `run` are there; freed by the caller. */
+char *runner(const struct bench *bench, const char **why);
+bool file_write(const char *path, struct str text);
+/* The sum over top and what it has started, as far as the programs lie in the folder; without a folder of top
+ * alone. */
+double programs_sum(pid_t top, const char *folder, double (*measure)(pid_t pid));
 
 /* ---- Load: many clients in one event loop, one request of each under way. The same loop for every server,
  * with requests made beforehand and answers looked at only as far as their form needs: what is measured is
@@ -122,5 +137,9 @@ void load_rows(struct bench *bench);
 void durable_rows(struct bench *bench);
 void run_rows(struct bench *bench);
 void worker_rows(struct bench *bench);
+void restart_rows(struct bench *bench);
+void output_rows(struct bench *bench);
+void idle_rows(struct bench *bench);
+void job_rows(struct bench *bench);
 
 #endif

@@ -32,6 +32,8 @@ bool server_open(struct bench *bench, const char *name, struct server *server, c
 
 bool server_open_durable(struct bench *bench, const char *durability, struct server *server, const char **why)
 {
+    if (strcmp(durability, "none") == 0)
+        return server_open(bench, durability, server, why);
     AUTO_FREE char *program = program_in(bench->bin, "zproc-server");
     AUTO_FREE char *folder = mem_format("%s/state-%s", bench->folder, durability);
     name_sockets(bench, durability, server);

@@ -94,6 +94,8 @@ static bool reached(const struct row *row)
         return ratio(row) >= row->figure;
     case REACH_MOST:
         return row->zproc <= row->figure;
+    case REACH_LEAST:
+        return row->zproc >= row->figure;
     case REACH_NONE:
         break;
     }
@@ -113,7 +115,8 @@ static void reach_print(struct buf *buf, const struct row *row)
         buf_add_format(buf, ">= %g x", row->figure);
         return;
     case REACH_MOST:
-        buf_add_text(buf, "<= ");
+    case REACH_LEAST:
+        buf_add_text(buf, row->reach == REACH_MOST ? "<= " : ">= ");
         amount_print(buf, row->unit, row->figure);
         return;
     case REACH_NONE:
