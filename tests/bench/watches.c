@@ -90,14 +90,18 @@ static bool wake_once(struct client *client, int from, int round, struct samples
 static bool wake(const char *address, struct samples *wakes, struct samples *trips)
 {
     int ends[2];
-    if (pipe(ends) != 0)
+    /* The key is there before anybody watches it. */
+    struct client *first = client_open(address, 1000, NULL);
+    bool put = first && ask_set(first, "w", "0");
+    client_close(first);
+    if (!put || pipe(ends) != 0)
         return false;
     pid_t pid = fork();
     if (pid == 0)
         _exit(watcher(address, ends[1]));
     close(ends[1]);
     struct client *client = pid > 0 ? client_open(address, 1000, NULL) : NULL;
-    bool fine = client && ask_set(client, "w", "0");
+    bool fine = client;
     for (int i = 0; fine && i < WAKE_ROUNDS; i++)
         fine = wake_once(client, ends[0], i + 1, wakes, trips);
     client_close(client);
