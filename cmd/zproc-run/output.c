@@ -99,13 +99,14 @@ static void add_prefix(struct buf *buf, const struct output *output)
     buf_add_char(buf, ' ');
 }
 
-static void add_line(struct buf *buf, const struct output *output, int stream, struct str line)
+static void add_line(struct buf *buf, const struct output *output, int stream, struct str prefix,
+                     struct str line)
 {
     if (output->run->options->output == OUTPUT_JSON) {
         view_line_json(buf, output->name, stream, line, time_wall_ms());
         return;
     }
-    add_prefix(buf, output);
+    buf_add_str(buf, prefix);
     buf_add_str(buf, line);
     buf_add_char(buf, '\n');
 }
@@ -114,15 +115,17 @@ static void add_line(struct buf *buf, const struct output *output, int stream, s
 static void add_lines(struct output *output, int stream, struct str bytes, struct buf *out)
 {
     struct buf *partial = &output->lines[stream - 1];
+    AUTO_BUF struct buf prefix = {0};
+    add_prefix(&prefix, output);
     while (bytes.len > 0) {
         const char *newline = memchr(bytes.data, '\n', bytes.len);
         size_t len = newline ? (size_t)(newline - bytes.data) : bytes.len;
         if (newline && partial->len == 0) {
-            add_line(out, output, stream, (struct str){bytes.data, len});
+            add_line(out, output, stream, buf_str(&prefix), (struct str){bytes.data, len});
         } else {
             buf_add(partial, bytes.data, len);
             if (newline || partial->len >= LINE_BYTES) {
-                add_line(out, output, stream, buf_str(partial));
+                add_line(out, output, stream, buf_str(&prefix), buf_str(partial));
                 buf_clear(partial);
             }
         }
@@ -180,8 +183,8 @@ void output_end(struct output *output, bool failed)
             show(output, stream, STR("\n"));
     if (output->dropped > 0) {
         AUTO_BUF struct buf note = {0};
-        AUTO_FREE char *text = mem_format("(%zu bytes more in the log)", output->dropped);
-        add_line(&note, output, 1, str_of(text));
+        AUTO_FREE char *text = mem_format("(%zu bytes more in the log)\n", output->dropped);
+        add_lines(output, 1, str_of(text), &note);
         buf_add_str(&output->held, buf_str(&note));
     }
     if (mode == OUTPUT_GROUP || (mode == OUTPUT_FAILED && failed))

@@ -39,10 +39,10 @@ static struct value *fields_read(const char *text, struct err *err)
 }
 
 /* The request says all that the server would check, so that mistakes are told before anything is sent. The
- * caller releases it. False with client->err. */
-static bool request_read(zp_client *client, const char *op, const char *text, struct request *request)
+ * caller releases it, and header, which it points into. False with client->err. */
+static bool request_read(zp_client *client, const char *op, const char *text, struct buf *header,
+                         struct request *request)
 {
-    AUTO_BUF struct buf header = {0};
     client->err = (struct err){0};
     *request = (struct request){0};
     if (!utf8_valid(str_of(op)))
@@ -56,8 +56,8 @@ static bool request_read(zp_client *client, const char *op, const char *text, st
     map_set(fields, STR("op"), value_string(str_of(op)));
     if (session && !map_get(fields, STR("session")) && utf8_valid(str_of(session)))
         map_set(fields, STR("session"), value_string(str_of(session)));
-    value_print(&header, fields);
-    return request_parse(buf_str(&header), request, &client->err);
+    value_print(header, fields);
+    return request_parse(buf_str(header), request, &client->err);
 }
 
 /* There would be nobody to take its second event. */
@@ -70,10 +70,11 @@ static bool stream_refuse(zp_client *client, const struct request *request)
 enum zp_code zp_request(zp_client *client, const char *op, const char *fields, const char *json, size_t len,
                         zp_reply **reply)
 {
+    AUTO_BUF struct buf header = {0};
     struct request request;
     if (reply)
         *reply = NULL;
-    if (request_read(client, op, fields, &request) && stream_refuse(client, &request))
+    if (request_read(client, op, fields, &header, &request) && stream_refuse(client, &request))
         api_ask(client, &request, api_str(json, len), reply);
     request_release(&request);
     return api_fail(client);
@@ -101,9 +102,10 @@ enum zp_code zp_step(zp_client *client)
 enum zp_code zp_send(zp_client *client, const char *op, const char *fields, const char *json, size_t len,
                      int64_t *id)
 {
+    AUTO_BUF struct buf header = {0};
     struct request request;
     *id = 0;
-    if (request_read(client, op, fields, &request))
+    if (request_read(client, op, fields, &header, &request))
         api_send(client, &request, api_str(json, len), id);
     request_release(&request);
     return api_fail(client);

@@ -355,7 +355,15 @@ int64_t journal_timer(const struct journal *journal)
 {
     if (journal->broken.code != ERR_NONE)
         return journal->retry_at + RETRY_TIMER_MS;
-    return journal->sync_at;
+    return journal->meta_at >= 0 ? journal->meta_at : journal->sync_at;
+}
+
+/* A short run does not wait for it, but without it a power loss would leave a folder that cannot be opened.
+ */
+static bool meta_sync(struct journal *journal, struct err *err)
+{
+    journal->meta_at = -1;
+    return meta_write(journal->folder, &journal->meta, &journal->io, false, err);
 }
 
 void journal_tick(struct journal *journal, int64_t now)
@@ -364,6 +372,8 @@ void journal_tick(struct journal *journal, int64_t now)
     if (journal->broken.code != ERR_NONE && now >= journal->retry_at)
         journal_restart(journal);
     else if (journal->sync_at >= 0 && now >= journal->sync_at && !segment_sync(journal, &err))
+        journal_fail(journal, &err);
+    else if (journal->meta_at >= 0 && now >= journal->meta_at && !meta_sync(journal, &err))
         journal_fail(journal, &err);
 }
 
@@ -418,6 +428,7 @@ static bool segment_resume(struct journal *journal, struct err *err)
 static bool meta_begin(struct journal *journal, const char *boot, bool is_new, struct err *err)
 {
     bool lazy = is_new && journal->durability == DURABILITY_PROCESS;
+    journal->meta_at = lazy ? time_now_ms() + SYNC_EVERY_MS : -1;
     snprintf(journal->meta.boot, sizeof journal->meta.boot, "%s", boot);
     journal->meta.durability = journal->durability;
     journal->meta.clean = false;
@@ -483,7 +494,8 @@ struct journal *journal_open(const struct journal_options *options, struct store
                          .folder = -1,
                          .lock = -1,
                          .fd = -1,
-                         .sync_at = -1};
+                         .sync_at = -1,
+                         .meta_at = -1};
     if (folder_open(journal, err) && folder_lock(journal, err) && journal_recover(journal, err))
         return journal;
     store->journal = NULL;

@@ -129,6 +129,7 @@ struct journal {
     int64_t since;     /* bytes of all segments since the newest snapshot */
     int64_t snapshot;  /* bytes of the newest snapshot */
     int64_t sync_at;   /* `second`: when to sync; -1: nothing is unsynced */
+    int64_t meta_at;   /* `process`: when to sync the meta of a new folder; -1: it is synced */
     int64_t retry_at;  /* not to try sooner to begin a new segment */
     int64_t undone;    /* the newest revision that was undone; never used again */
     pid_t child;       /* writes a snapshot; 0: there is none */

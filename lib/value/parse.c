@@ -11,6 +11,7 @@ struct parser {
     size_t pos;
     size_t depth;
     struct buf scratch;            /* a string whose escapes are being decoded */
+    uint64_t cached;               /* by bit: the keys that are set */
     struct value *keys[KEY_CACHE]; /* recent keys: the maps of a list mostly have the same ones */
     struct err *err;
 };
@@ -235,12 +236,15 @@ static struct value *key_make(struct parser *p, struct str s)
     if (s.len == 0 || s.len > 32)
         return value_string(s);
     size_t at = ((unsigned char)s.data[0] * 31U + (unsigned char)s.data[s.len - 1] * 7U + s.len) % KEY_CACHE;
-    struct value **cached = &p->keys[at];
-    if (!*cached || !str_equal(string_str(*cached), s)) {
-        value_unref(*cached);
-        *cached = value_string(s);
+    struct value **key = &p->keys[at];
+    bool cached = (p->cached >> at) & 1;
+    if (!cached || !str_equal(string_str(*key), s)) {
+        if (cached)
+            value_unref(*key);
+        *key = value_string(s);
+        p->cached |= UINT64_C(1) << at;
     }
-    return value_ref(*cached);
+    return value_ref(*key);
 }
 
 /* ---- Lists and maps ---- */
@@ -374,23 +378,116 @@ static struct value *value_read(struct parser *p)
     }
 }
 
+/* Without clearing the keys, which most texts have few of. */
+static void parser_init(struct parser *p, struct str text, struct err *err)
+{
+    p->text = text;
+    p->pos = p->depth = 0;
+    p->scratch = (struct buf){0};
+    p->cached = 0;
+    p->err = err;
+}
+
+static void parser_release(struct parser *p)
+{
+    buf_release(&p->scratch);
+    for (uint64_t left = p->cached; left; left &= left - 1)
+        value_unref(p->keys[__builtin_ctzll(left)]);
+}
+
+static bool start_read(struct parser *p)
+{
+    if (str_starts_with(p->text, STR("\xef\xbb\xbf")))
+        return fail_at(p, 0, "a byte order mark, which JSON does not have,");
+    space_skip(p);
+    return true;
+}
+
+static bool end_read(struct parser *p)
+{
+    space_skip(p);
+    return p->pos == p->text.len || fail(p, "the end of the JSON text");
+}
+
 struct value *value_parse(struct str text, struct err *err)
 {
-    struct parser p = {.text = text, .err = err};
-    if (str_starts_with(text, STR("\xef\xbb\xbf"))) {
-        fail_at(&p, 0, "a byte order mark, which JSON does not have,");
-        return NULL;
-    }
-    space_skip(&p);
-    struct value *value = value_read(&p);
-    space_skip(&p);
-    if (value && p.pos < text.len) {
-        fail(&p, "the end of the JSON text");
+    struct parser p;
+    parser_init(&p, text, err);
+    struct value *value = start_read(&p) ? value_read(&p) : NULL;
+    if (value && !end_read(&p)) {
         value_unref(value);
         value = NULL;
     }
-    buf_release(&p.scratch);
-    for (size_t i = 0; i < KEY_CACHE; i++)
-        value_unref(p.keys[i]);
+    parser_release(&p);
     return value;
+}
+
+/* ---- Objects, member by member ---- */
+
+typedef bool member_taker(void *ctx, const struct member *member, struct err *err);
+
+static bool other_take(struct parser *p, struct member *member, member_taker *take, void *ctx)
+{
+    AUTO_VALUE struct value *value = value_read(p);
+    if (!value)
+        return false;
+    member->type = value_type(value);
+    member->value = value;
+    if (member->type == VALUE_INT)
+        member->i = value_as_int(value);
+    else if (member->type == VALUE_BOOL)
+        member->i = value_as_bool(value);
+    return take(ctx, member, p->err);
+}
+
+static bool member_take(struct parser *p, struct buf *name, member_taker *take, void *ctx)
+{
+    struct member member = {0};
+    if (peek(p) != '"')
+        return fail(p, "a key (a string in double quotes)");
+    if (!string_read(p, &member.name))
+        return false;
+    if (member.name.data == p->scratch.data) { /* the member's string may need the scratch */
+        struct buf other = *name;
+        *name = p->scratch;
+        p->scratch = other;
+    }
+    space_skip(p);
+    if (!byte_take(p, ':'))
+        return fail(p, "':'");
+    space_skip(p);
+    if (peek(p) != '"')
+        return other_take(p, &member, take, ctx);
+    if (!string_read(p, &member.s))
+        return false;
+    member.type = VALUE_STRING;
+    member.lasting = member.s.data != p->scratch.data;
+    return take(ctx, &member, p->err);
+}
+
+static bool members_take(struct parser *p, member_taker *take, void *ctx)
+{
+    AUTO_BUF struct buf name = {0};
+    if (is_empty(p, '}'))
+        return true;
+    int more;
+    p->depth++;
+    do {
+        if (!member_take(p, &name, take, ctx))
+            return false;
+        more = more_follows(p, '}', "',' or '}'");
+    } while (more > 0);
+    return more == 0;
+}
+
+bool object_take(struct str text, member_taker *take, void *ctx, struct err *err)
+{
+    struct parser p;
+    parser_init(&p, text, err);
+    bool fine = start_read(&p);
+    if (fine && peek(&p) != '{')
+        fine = fail(&p, "a JSON object");
+    fine = fine && members_take(&p, take, ctx) && end_read(&p);
+    parser_release(&p);
+    return fine;
 }

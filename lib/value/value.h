@@ -84,6 +84,19 @@ bool value_same_text(const struct value *a, const struct value *b);
  * duplicate keys the last one counts, at the place of the first. A number without fraction and exponent is an
  * int, and a number's spelling is kept: "-0" is the int 0 and prints as "-0". */
 struct value *value_parse(struct str text, struct err *err);
+/* A member of an object, seen without making a tree of it. */
+struct member {
+    struct str name; /* good while its member is taken */
+    enum value_type type;
+    bool lasting;              /* the string stands in the text and lives as long */
+    int64_t i;                 /* of an int or (0 or 1) a bool */
+    struct str s;              /* of a string; good while its member is taken, unless lasting */
+    const struct value *value; /* of a double, a list or a map; borrowed */
+};
+/* Gives the members of a JSON object to take, in order, duplicates too; ends when take fails. What is wrong
+ * behind a member shows only after it was taken. Errors as value_parse's. */
+bool object_take(struct str text, bool (*take)(void *ctx, const struct member *member, struct err *err),
+                 void *ctx, struct err *err);
 /* One line, no spaces, as stored: keys in order of insertion, numbers as spelled, a double with the fewest
  * digits that read back the same (always with '.' or 'e', so that it stays a double: 1.0, 1e+300). Strings
  * escape only what JSON demands (control characters, '"', '\\'). */

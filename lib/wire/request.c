@@ -287,60 +287,84 @@ static const char *const kind_names[] = {[FIELD_INT] = "an integer",
                                          [FIELD_STR] = "a string",
                                          [FIELD_KEYS] = "a list of strings"};
 
-static bool field_parse(struct request *request, enum field field, const struct value *item, struct err *err)
+static void keep(struct request *request, struct value *value)
+{
+    if (!request->kept)
+        request->kept = value_list();
+    list_push(request->kept, value);
+}
+
+static struct str str_keep(struct request *request, const struct member *member)
+{
+    if (member->lasting)
+        return member->s;
+    struct value *string = value_string(member->s);
+    keep(request, string);
+    return value_as_str(string);
+}
+
+static bool field_parse(struct request *request, enum field field, const struct member *member,
+                        struct err *err)
 {
     static const enum value_type types[] = {[FIELD_INT] = VALUE_INT,
                                             [FIELD_BOOL] = VALUE_BOOL,
                                             [FIELD_STR] = VALUE_STRING,
                                             [FIELD_KEYS] = VALUE_LIST};
     const struct field_info *info = field_info(field);
-    if (value_type(item) != types[info->kind])
+    if (member->type != types[info->kind])
         return err_set(err, ERR_INVALID, "field '%s' must be %s", info->name, kind_names[info->kind]);
     switch (info->kind) {
     case FIELD_INT:
-        request_set_int(request, field, value_as_int(item));
-        return int_check(field, value_as_int(item), err);
+        request_set_int(request, field, member->i);
+        return int_check(field, member->i, err);
     case FIELD_BOOL:
-        request_set_int(request, field, value_as_bool(item));
+        request_set_int(request, field, member->i);
         return true;
     case FIELD_STR:
-        request_set_str(request, field, value_as_str(item));
-        return str_check(field, value_as_str(item), err);
+        request_set_str(request, field, str_keep(request, member));
+        return str_check(field, member->s, err);
     case FIELD_KEYS:
-        request_set_keys(request, field, item);
-        return field == FIELD_if ? exprs_check(info->name, item, err) : keys_check(info->name, item, err);
+        keep(request, value_ref(member->value));
+        request_set_keys(request, field, member->value);
+        return field == FIELD_if ? exprs_check(info->name, member->value, err)
+                                 : keys_check(info->name, member->value, err);
     }
     return true;
 }
 
-static bool fields_parse(struct request *request, struct err *err)
+/* After the first mistake only the id is of interest: a refusal names its request. */
+struct parsing {
+    struct request *request;
+    struct err mistake;
+};
+
+static bool member_parse(void *ctx, const struct member *member, struct err *err)
 {
-    struct str name;
-    struct value *item;
-    for (size_t i = 0; (item = map_at(request->tree, i, &name)); i++) {
-        enum field field = field_from_name(name);
-        if (field == FIELD_COUNT)
-            return err_set(err, ERR_INVALID, "unknown field '%.*s'", STR_ARG(name));
-        if (!field_parse(request, field, item, err))
-            return false;
+    (void)err;
+    struct parsing *parsing = ctx;
+    enum field field = field_from_name(member->name);
+    if (parsing->mistake.code != ERR_NONE) {
+        if (field == FIELD_id && member->type == VALUE_INT)
+            request_set_int(parsing->request, FIELD_id, member->i);
+    } else if (field == FIELD_COUNT) {
+        err_set(&parsing->mistake, ERR_INVALID, "unknown field '%.*s'", STR_ARG(member->name));
+    } else {
+        field_parse(parsing->request, field, member, &parsing->mistake);
     }
     return true;
 }
 
 bool request_parse(struct str header, struct request *request, struct err *err)
 {
+    struct parsing parsing = {.request = request};
     *request = (struct request){0};
-    request->tree = value_parse(header, err);
-    if (!request->tree)
+    if (!object_take(header, member_parse, &parsing, err))
         return err_wrap(err, "the header");
-    if (value_type(request->tree) != VALUE_MAP)
-        return err_set(err, ERR_INVALID, "the header must be a JSON object");
-    /* First of all, so that a refusal can name the request. */
-    const struct value *id = map_get(request->tree, STR("id"));
-    if (id && value_type(id) == VALUE_INT)
-        request_set_int(request, FIELD_id, value_as_int(id));
-    if (!fields_parse(request, err))
+    if (parsing.mistake.code != ERR_NONE) {
+        if (err)
+            *err = parsing.mistake;
         return false;
+    }
     if (!request_has(request, op))
         return err_set(err, ERR_INVALID, "the header needs the field 'op'");
     request->operation = op_from_name(request_str(request, op));
@@ -351,6 +375,6 @@ bool request_parse(struct str header, struct request *request, struct err *err)
 
 void request_release(struct request *request)
 {
-    value_unref(request->tree);
+    value_unref(request->kept);
     *request = (struct request){0};
 }

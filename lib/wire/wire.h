@@ -94,7 +94,8 @@ const struct field_info *field_info(enum field field);
 enum op op_from_name(struct str name); /* OP_NONE */
 
 /* A request's header. A field counts only when its bit is set. Strings are borrowed from whoever filled it
- * (on the server: from `tree`). */
+ * (on the server: from the
+ * header's text and from `kept`). */
 struct request {
     enum op operation;
     uint64_t set; /* bit 1 << FIELD_x */
@@ -103,7 +104,7 @@ struct request {
         struct str s;
         const struct value *keys; /* list of strings, borrowed */
     } field[FIELD_COUNT];
-    struct value *tree; /* the decoded header that strings point into; owned */
+    struct value *kept; /* list of what fields point to and the text does not have as it is; owned */
 };
 #define request_has(request, name)  (((request)->set >> FIELD_##name) & 1)
 #define request_int(request, name)  ((request)->field[FIELD_##name].i)
@@ -114,9 +115,10 @@ void request_set_str(struct request *request, enum field field, struct str s);
 void request_set_keys(struct request *request, enum field field, const struct value *keys);
 /* The header as JSON text. */
 void request_print(struct buf *buf, const struct request *request);
-/* Checks everything: JSON, known fields of the right type, v, id, op, the op's own fields and no others of
- * another op, namespace and key lengths, depth. ERR_INVALID, ERR_TOO_LARGE or ERR_UNSUPPORTED (op or version)
- * naming the field. Whatever could be read of id is set even on failure. */
+/* The header's text must live as long as the request. Checks everything: JSON, known fields of the right
+ * type, v, id, op, the op's own fields and no others of another op, namespace and key lengths, depth.
+ * ERR_INVALID, ERR_TOO_LARGE or ERR_UNSUPPORTED (op or version) naming the field. Whatever could be read of
+ * id is set even on failure. */
 bool request_parse(struct str header, struct request *request, struct err *err);
 void request_release(struct request *request);
 

@@ -15,8 +15,15 @@ enum reach {
     REACH_FASTER,      /* peer / zproc ≥ figure */
     REACH_RATIO_LEAST, /* zproc / peer ≥ figure */
     REACH_MOST,        /* zproc ≤ figure, in the unit's base */
+    REACH_LEAST,       /* zproc ≥ figure */
 };
-enum unit { UNIT_TIME /* ns */, UNIT_RATE /* a second */, UNIT_MEMORY /* bytes */ };
+enum unit {
+    UNIT_TIME,   /* ns */
+    UNIT_RATE,   /* a second */
+    UNIT_MEMORY, /* bytes */
+    UNIT_STREAM, /* bytes a second */
+    UNIT_COUNT,
+};
 
 struct row {
     const char *what, *peer_name; /* peer_name may be NULL */
@@ -68,8 +75,8 @@ double process_time(const struct command *command);
 /* A program's path (borrowed from the heap, freed by the caller), NULL when it is not there. */
 char *program_in(const char *folder, const char *name);
 char *program_in_path(const char *name);
-/* Waits until somebody listens at a Unix socket. */
-bool socket_wait(const char *path);
+/* Waits until somebody listens at a Unix socket; false when the process that should has ended. */
+bool socket_wait(const char *path, pid_t pid);
 
 /* ---- Servers: subject and peers; address or path is freed by the caller ---- */
 
@@ -80,6 +87,9 @@ struct server {
 };
 /* False with why (static text) when the program is missing or does not start. */
 bool server_open(struct bench *bench, const char *name, struct server *server, const char **why);
+/* With a level of durability other than none its state is kept in a folder of the benchmark's. */
+bool server_open_durable(struct bench *bench, const char *durability, struct server *server,
+                         const char **why);
 bool redis_open(struct bench *bench, struct server *server, const char **why);
 bool echo_open(struct bench *bench, const char *kind, struct server *server, const char **why);
 void server_shut(struct server *server);
@@ -89,13 +99,47 @@ void server_shut(struct server *server);
 bool ask_get(struct client *client, const char *key);
 bool ask_set(struct client *client, const char *key, const char *value);
 
+/* Sends a watch for the key's next change; it waits for two minutes at most. */
+bool watch_send(struct client *client, const char *key);
+/* The server has the watches that were sent: a later request was answered. */
+bool watches_settled(struct client *client);
+
+/* ---- Runs ---- */
+
+/* The front program, when it and what it starts for `run` are there; freed by the caller. */
+char *runner(const struct bench *bench, const char **why);
+bool file_write(const char *path, struct str text);
+/* The sum over top and what it has started, as far as the programs lie in the folder; without a folder of top
+ * alone. */
+double programs_sum(pid_t top, const char *folder, double (*measure)(pid_t pid));
+
+/* ---- Load: many clients in one event loop, one request of each under way. The same loop for every server,
+ * with requests made beforehand and answers looked at only as far as their form needs: what is measured is
+ * the server, not a client's comfort. ---- */
+
+#define DRIVE_CLIENTS_MOST 64
+enum drive_kind { DRIVE_GET, DRIVE_SET, DRIVE_SET_NUMBERED };
+struct drive;
+/* NULL when a connection cannot be made. Client N asks for the key `key:N`. */
+struct drive *drive_zproc(const struct server *server, enum drive_kind kind, int clients);
+struct drive *drive_redis(const struct server *server, enum drive_kind kind, int clients);
+/* Answers a second, over some time; -1 when an answer failed or did not come. */
+double drive_turn(struct drive *drive);
+void drive_close(struct drive *drive); /* NULL is fine */
+
 /* ---- Rows ---- */
 
 void fresh_rows(struct bench *bench);
 void trip_rows(struct bench *bench);
 void watch_rows(struct bench *bench);
+void many_rows(struct bench *bench);
 void load_rows(struct bench *bench);
+void durable_rows(struct bench *bench);
 void run_rows(struct bench *bench);
 void worker_rows(struct bench *bench);
+void restart_rows(struct bench *bench);
+void output_rows(struct bench *bench);
+void idle_rows(struct bench *bench);
+void job_rows(struct bench *bench);
 
 #endif

@@ -1,139 +1,57 @@
-/* Requests a second: many clients in one event loop, against redis-benchmark, in turns. */
+/* Requests a second against redis, both driven by the same loop, in turns. */
 #include "bench.h"
 
-#include <poll.h>
-#include <stdlib.h>
+#define TURNS 9
 
-#define TURNS        7
-#define TURN_NS      0.3e9
-#define CLIENTS_MOST 50
-
-struct load {
-    struct client *clients[CLIENTS_MOST];
-    int count;
-    bool writes;
-};
-
-static bool send_one(struct client *client, bool writes)
+static bool take_turns(struct drive *ours, struct drive *theirs, struct samples *mine, struct samples *his)
 {
-    struct request request = {.operation = writes ? OP_set : OP_get};
-    request_set_str(&request, FIELD_key, STR("k"));
-    struct str value = writes ? STR("\"xxx\"") : (struct str){0}; /* redis-benchmark's value */
-    return client_send(client, &request, value, NULL) != 0;
-}
-
-/* Takes the answers that are there and asks again. */
-static int serve_one(struct client *client, bool writes)
-{
-    struct reply reply;
-    int answers = 0;
-    if (!client_step(client, NULL))
-        return -1;
-    while (client_next(client, &reply)) {
-        bool ok = reply.ok;
-        reply_release(&reply);
-        if (!ok || !send_one(client, writes))
-            return -1;
-        answers++;
-    }
-    return answers;
-}
-
-/* Answers a second; -1 on failure. */
-static double load_turn(struct load *load)
-{
-    struct pollfd polls[CLIENTS_MOST];
-    int answers = 0;
-    double start = now_ns();
-    while (now_ns() - start < TURN_NS) {
-        for (int i = 0; i < load->count; i++)
-            polls[i] =
-                (struct pollfd){.fd = client_fd(load->clients[i]), .events = client_events(load->clients[i])};
-        if (poll(polls, (nfds_t)load->count, 10000) <= 0)
-            return -1;
-        for (int i = 0; i < load->count; i++) {
-            int n = polls[i].revents ? serve_one(load->clients[i], load->writes) : 0;
-            if (n < 0)
-                return -1;
-            answers += n;
-        }
-    }
-    return answers / ((now_ns() - start) / 1e9);
-}
-
-static bool load_open(struct load *load, const char *address)
-{
-    for (int i = 0; i < load->count; i++) {
-        load->clients[i] = client_open(address, 1000, NULL);
-        if (!load->clients[i] || !ask_set(load->clients[i], "k", "\"xxx\"") ||
-            !send_one(load->clients[i], load->writes))
+    for (int i = -1; i < TURNS; i++) { /* the first to warm up */
+        double my = drive_turn(ours), its = drive_turn(theirs);
+        if (my < 0 || its < 0)
             return false;
+        if (i >= 0) {
+            samples_add(mine, my);
+            samples_add(his, its);
+        }
     }
     return true;
 }
 
-static void load_close(struct load *load)
-{
-    for (int i = 0; i < load->count; i++)
-        client_close(load->clients[i]);
-}
-
-/* Answers a second as redis-benchmark says; -1 on failure. */
-static double redis_turn(const char *program, const struct server *redis, const struct load *load)
-{
-    char line[256];
-    double rate = -1;
-    const char *test = load->writes ? "set" : "get";
-    AUTO_FREE char *command = mem_format("%s -s '%s' -t %s -c %d -n %d --csv", program, redis->path, test,
-                                         load->count, load->count > 1 ? 30000 : 10000);
-    FILE *out = popen(command, "r");
-    while (out && fgets(line, sizeof line, out))
-        if (strncasecmp(line + 1, test, 3) == 0)
-            sscanf(line + 5, ",\"%lf\"", &rate);
-    if (!out || pclose(out) != 0)
-        return -1;
-    return rate;
-}
-
 static void measure(struct bench *bench, const struct server *zproc, const struct server *redis,
-                    const char *redis_program, struct load load, struct row row)
+                    enum drive_kind kind, int clients, struct row row)
 {
-    struct samples ours = {0}, theirs = {0};
-    bool fine = load_open(&load, zproc->address);
-    for (int i = 0; fine && i < TURNS; i++) {
-        double mine = load_turn(&load), his = redis_turn(redis_program, redis, &load);
-        fine = mine > 0 && his > 0;
-        samples_add(&ours, mine);
-        samples_add(&theirs, his);
-    }
-    row.zproc = samples_median(&ours);
-    row.peer = samples_median(&theirs);
-    if (fine)
+    struct samples mine = {0}, his = {0};
+    struct drive *ours = drive_zproc(zproc, kind, clients), *theirs = drive_redis(redis, kind, clients);
+    if (ours && theirs && take_turns(ours, theirs, &mine, &his)) {
+        row.zproc = samples_median(&mine);
+        row.peer = samples_median(&his);
         row_add(bench, row);
-    else
+    } else {
         row_break(bench, row.what, "a request was not answered");
-    load_close(&load);
-    samples_release(&ours);
-    samples_release(&theirs);
+    }
+    drive_close(ours);
+    drive_close(theirs);
+    samples_release(&mine);
+    samples_release(&his);
 }
 
-static void measure_all(struct bench *bench, const struct server *zproc, const struct server *redis,
-                        const char *program)
+static void measure_all(struct bench *bench, const struct server *zproc, const struct server *redis)
 {
     static const struct {
         const char *what;
         int clients;
-        bool writes;
+        enum drive_kind kind;
         enum reach reach;
     } loads[] = {
-        {"requests a second, 1 client: get", 1, false, REACH_NONE},
-        {"requests a second, 1 client: set", 1, true, REACH_NONE},
-        {"requests a second, 50 clients: get", 50, false, REACH_RATIO_LEAST},
-        {"requests a second, 50 clients: set", 50, true, REACH_RATIO_LEAST},
+        /* sets first: the keys are there for the gets */
+        {"requests a second, 1 client: set", 1, DRIVE_SET, REACH_NONE},
+        {"requests a second, 1 client: get", 1, DRIVE_GET, REACH_NONE},
+        {"requests a second, 50 clients: set", 50, DRIVE_SET, REACH_RATIO_LEAST},
+        {"requests a second, 50 clients: set, numbered", 50, DRIVE_SET_NUMBERED, REACH_NONE},
+        {"requests a second, 50 clients: get", 50, DRIVE_GET, REACH_RATIO_LEAST},
     };
     for (size_t i = 0; i < LENGTH_OF(loads); i++)
-        measure(bench, zproc, redis, program,
-                (struct load){.count = loads[i].clients, .writes = loads[i].writes},
+        measure(bench, zproc, redis, loads[i].kind, loads[i].clients,
                 (struct row){.what = loads[i].what,
                              .peer_name = "redis, no pipelining",
                              .unit = UNIT_RATE,
@@ -143,18 +61,12 @@ static void measure_all(struct bench *bench, const struct server *zproc, const s
 
 void load_rows(struct bench *bench)
 {
-    static const char what[] = "requests a second";
     struct server zproc, redis = {.pid = -1};
-    const char *why = "redis-benchmark is not installed (make deps-bench)";
-    AUTO_FREE char *program = program_in_path("redis-benchmark");
-    if (!program) {
-        row_skip(bench, what, why);
-        return;
-    }
+    const char *why;
     if (server_open(bench, "load", &zproc, &why) && redis_open(bench, &redis, &why))
-        measure_all(bench, &zproc, &redis, program);
+        measure_all(bench, &zproc, &redis);
     else
-        row_skip(bench, what, why);
+        row_skip(bench, "requests a second", why);
     server_shut(&zproc);
     server_shut(&redis);
 }

@@ -6,7 +6,7 @@
 static bool start(const struct command *command, struct server *server, const char **why)
 {
     server->pid = process_start(command);
-    if (server->pid > 0 && socket_wait(server->path))
+    if (server->pid > 0 && socket_wait(server->path, server->pid))
         return true;
     *why = "its server did not start";
     return false;
@@ -26,6 +26,24 @@ bool server_open(struct bench *bench, const char *name, struct server *server, c
     struct command command = {{program, "--address", server->address}};
     if (program && start(&command, server, why))
         return true;
+    server_shut(server);
+    return false;
+}
+
+bool server_open_durable(struct bench *bench, const char *durability, struct server *server, const char **why)
+{
+    if (strcmp(durability, "none") == 0)
+        return server_open(bench, durability, server, why);
+    AUTO_FREE char *program = program_in(bench->bin, "zproc-server");
+    AUTO_FREE char *folder = mem_format("%s/state-%s", bench->folder, durability);
+    name_sockets(bench, durability, server);
+    struct command command = {
+        {program, "--address", server->address, "--persist", folder, "--durability", durability}};
+    *why = "zproc-server is not built";
+    if (program && start(&command, server, why))
+        return true;
+    if (program)
+        *why = "zproc-server does not keep a state (--persist)";
     server_shut(server);
     return false;
 }

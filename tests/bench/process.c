@@ -63,6 +63,8 @@ double process_time(const struct command *command)
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    if (!getenv("BENCH_VERBOSE"))
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     pid_t pid;
     int status = -1;
     double start = now_ns();
@@ -98,7 +100,14 @@ char *program_in_path(const char *name)
     return NULL;
 }
 
-bool socket_wait(const char *path)
+/* Its status is left for process_end. */
+static bool pid_ended(pid_t pid)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+bool socket_wait(const char *path, pid_t pid)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     int64_t until = time_now_ms() + START_MS;
@@ -109,6 +118,8 @@ bool socket_wait(const char *path)
         AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd >= 0 && connect(fd, (const struct sockaddr *)&name, sizeof name) == 0)
             return true;
+        if (pid_ended(pid))
+            return false;
     }
     return false;
 }

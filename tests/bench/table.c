@@ -63,6 +63,12 @@ static void amount_print(struct buf *buf, enum unit unit, double amount)
 {
     if (unit == UNIT_RATE)
         buf_add_format(buf, "%.0f/s", amount);
+    else if (unit == UNIT_COUNT)
+        buf_add_format(buf, "%.4g", amount);
+    else if (unit == UNIT_STREAM)
+        buf_add_format(buf, "%.0f MB/s", amount / 1e6);
+    else if (unit == UNIT_MEMORY && amount < 1e5)
+        buf_add_format(buf, "%.0f B", amount);
     else if (unit == UNIT_MEMORY)
         buf_add_format(buf, "%.1f MB", amount / 1e6);
     else if (amount < 1e6)
@@ -88,6 +94,8 @@ static bool reached(const struct row *row)
         return ratio(row) >= row->figure;
     case REACH_MOST:
         return row->zproc <= row->figure;
+    case REACH_LEAST:
+        return row->zproc >= row->figure;
     case REACH_NONE:
         break;
     }
@@ -107,7 +115,8 @@ static void reach_print(struct buf *buf, const struct row *row)
         buf_add_format(buf, ">= %g x", row->figure);
         return;
     case REACH_MOST:
-        buf_add_text(buf, "<= ");
+    case REACH_LEAST:
+        buf_add_text(buf, row->reach == REACH_MOST ? "<= " : ">= ");
         amount_print(buf, row->unit, row->figure);
         return;
     case REACH_NONE:

@@ -1,18 +1,14 @@
-/* How soon a waiting watcher wakes, and what many waiting watches cost those who write. */
+/* How soon a waiting watcher wakes. */
 #include "bench.h"
 
 #include <poll.h>
 #include <unistd.h>
 
-#define WAKE_ROUNDS  3000
-#define SET_ROUNDS   4000
-#define WATCHES      10000
-#define WATCH_CLIENT 500 /* watches a connection: below the server's bound */
-#define CLIENTS      (WATCHES / WATCH_CLIENT)
+#define WAKE_ROUNDS 3000
 
 /* ---- The watcher, a process of its own ---- */
 
-static bool watch_send(struct client *client, const char *key)
+bool watch_send(struct client *client, const char *key)
 {
     struct request request = {.operation = OP_watch};
     struct err err = {0};
@@ -20,7 +16,7 @@ static bool watch_send(struct client *client, const char *key)
     list_push(keys, value_string(str_of(key)));
     request_set_keys(&request, FIELD_keys, keys);
     request_set_int(&request, FIELD_live, 1);
-    request_set_int(&request, FIELD_timeout_ms, 60000);
+    request_set_int(&request, FIELD_timeout_ms, 120000);
     bool sent = client_send(client, &request, (struct str){0}, &err) != 0;
     if (!sent)
         fprintf(stderr, "bench: %s\n", err.message);
@@ -28,8 +24,7 @@ static bool watch_send(struct client *client, const char *key)
     return sent;
 }
 
-/* An answer to a later request on the same connection: the server has the watches before it. */
-static bool watches_settled(struct client *client)
+bool watches_settled(struct client *client)
 {
     struct request request = {.operation = OP_ping};
     struct reply reply;
@@ -111,16 +106,17 @@ static bool wake(const char *address, struct samples *wakes, struct samples *tri
     return fine;
 }
 
-static void wake_row(struct bench *bench)
+static void wake_row(struct bench *bench, const char *durability, const char *what)
 {
-    struct row row = {.what = "set until a waiting watcher is awake",
+    bool synced = strcmp(durability, "always") == 0; /* as fast as the disk, whatever the figure */
+    struct row row = {.what = what,
                       .peer_name = "a bare round trip (get)",
-                      .reach = REACH_RATIO_MOST,
+                      .reach = synced ? REACH_NONE : REACH_RATIO_MOST,
                       .figure = 2};
     struct samples wakes = {0}, trips = {0};
     struct server zproc;
     const char *why;
-    if (!server_open(bench, "wake", &zproc, &why)) {
+    if (!server_open_durable(bench, durability, &zproc, &why)) {
         row_skip(bench, row.what, why);
     } else if (!wake(zproc.address, &wakes, &trips)) {
         row_break(bench, row.what, "a watcher was not woken");
@@ -134,79 +130,9 @@ static void wake_row(struct bench *bench)
     samples_release(&trips);
 }
 
-/* ---- Many watches on other keys ---- */
-
-static bool watches_put(const char *address, struct client *clients[CLIENTS])
-{
-    for (size_t i = 0; i < CLIENTS; i++) {
-        clients[i] = client_open(address, 1000, NULL);
-        if (!clients[i])
-            return false;
-        for (size_t j = 0; j < WATCH_CLIENT; j++) {
-            char key[32];
-            snprintf(key, sizeof key, "other-%zu", i * WATCH_CLIENT + j);
-            if (!watch_send(clients[i], key))
-                return false;
-        }
-        if (!watches_settled(clients[i]))
-            return false;
-    }
-    return true;
-}
-
-static bool set_timed(struct client *client, int round, struct samples *samples)
-{
-    char text[16];
-    snprintf(text, sizeof text, "%d", round);
-    double start = now_ns();
-    if (!ask_set(client, "k", text))
-        return false;
-    samples_add(samples, now_ns() - start);
-    return true;
-}
-
-static bool sets(const char *with_address, const char *without_address, struct samples *with,
-                 struct samples *without)
-{
-    struct client *clients[CLIENTS] = {0};
-    struct client *a = client_open(with_address, 1000, NULL);
-    struct client *b = client_open(without_address, 1000, NULL);
-    bool fine = a && b && watches_put(with_address, clients);
-    for (int i = 0; fine && i < SET_ROUNDS; i++)
-        fine = set_timed(a, i, with) && set_timed(b, i, without);
-    for (size_t i = 0; i < CLIENTS; i++)
-        client_close(clients[i]);
-    client_close(a);
-    client_close(b);
-    return fine;
-}
-
-static void many_row(struct bench *bench)
-{
-    struct row row = {.what = "set while 10,000 watches wait for other keys",
-                      .peer_name = "set, nobody waits",
-                      .reach = REACH_RATIO_MOST,
-                      .figure = 1.1};
-    struct samples with = {0}, without = {0};
-    struct server a, b = {.pid = -1};
-    const char *why;
-    if (!server_open(bench, "many", &a, &why) || !server_open(bench, "none", &b, &why)) {
-        row_skip(bench, row.what, why);
-    } else if (!sets(a.address, b.address, &with, &without)) {
-        row_break(bench, row.what, "the server refused a watch or a set");
-    } else {
-        row.zproc = samples_median(&with);
-        row.peer = samples_median(&without);
-        row_add(bench, row);
-    }
-    server_shut(&a);
-    server_shut(&b);
-    samples_release(&with);
-    samples_release(&without);
-}
-
 void watch_rows(struct bench *bench)
 {
-    wake_row(bench);
-    many_row(bench);
+    wake_row(bench, "none", "set until a waiting watcher is awake");
+    wake_row(bench, "process", "set until awake, durability process");
+    wake_row(bench, "always", "set until awake, durability always");
 }

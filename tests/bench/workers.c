@@ -16,7 +16,7 @@
 
 /* ---- One `true` ---- */
 
-static bool file_write(const char *path, struct str text)
+bool file_write(const char *path, struct str text)
 {
     AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     return fd >= 0 && fd_write_all(fd, text.data, text.len);
@@ -48,8 +48,7 @@ static void run_row(struct bench *bench, const char *what, const struct command 
     samples_release(&theirs);
 }
 
-/* The front program, when it and what it starts for `run` are there. */
-static char *runner(const struct bench *bench, const char **why)
+char *runner(const struct bench *bench, const char **why)
 {
     AUTO_FREE char *supervisor = program_in(bench->bin, "zproc-run");
     AUTO_FREE char *server = program_in(bench->bin, "zproc-server");
@@ -78,18 +77,18 @@ void run_rows(struct bench *bench)
 
 /* ---- A hundred workers ---- */
 
-/* Waits for a byte of every worker. */
+/* Waits for a pid of every worker. */
 static bool all_wait(int fifo)
 {
     int64_t until = time_now_ms() + 30000;
     for (int got = 0; got < WORKERS;) {
-        char bytes[WORKERS];
+        pid_t pids[WORKERS];
         struct pollfd poll_fd = {.fd = fifo, .events = POLLIN};
         int64_t left = until - time_now_ms();
         if (left <= 0 || poll(&poll_fd, 1, (int)left) < 0)
             return false;
-        ssize_t n = read(fifo, bytes, sizeof bytes);
-        got += n > 0 ? (int)n : 0;
+        ssize_t n = read(fifo, pids, sizeof pids);
+        got += n > 0 ? (int)((size_t)n / sizeof *pids) : 0;
     }
     return true;
 }
@@ -129,12 +128,10 @@ static bool runs_in(const char *folder, pid_t pid)
     return str_starts_with(str_of(target), str_of(folder));
 }
 
-/* Memory of top and of what it has started, as far as the programs lie in the folder (not the workers);
- * without a folder of top alone. */
-static double memory_of(pid_t top, const char *folder)
+double programs_sum(pid_t top, const char *folder, double (*measure)(pid_t pid))
 {
     if (!folder)
-        return pss_bytes(top);
+        return measure(top);
     struct dirent *entry;
     double sum = 0;
     DIR *proc = opendir("/proc");
@@ -143,7 +140,7 @@ static double memory_of(pid_t top, const char *folder)
         for (int depth = 0; ancestor > 1 && ancestor != top && depth < 8; depth++)
             ancestor = parent_of(ancestor);
         if (pid > 0 && ancestor == top && runs_in(folder, pid))
-            sum += pss_bytes(pid);
+            sum += measure(pid);
     }
     if (proc)
         closedir(proc);
@@ -164,7 +161,7 @@ static void start_all(struct hundred *side, int fifo)
     side->failed = pid <= 0 || !all_wait(fifo);
     if (!side->failed) {
         samples_add(&side->times, now_ns() - start);
-        samples_add(&side->memory, memory_of(pid, side->folder));
+        samples_add(&side->memory, programs_sum(pid, side->folder, pss_bytes));
     }
     process_end(pid);
 }

@@ -122,6 +122,8 @@ class Kill(unittest.TestCase):
         except subprocess.TimeoutExpired:
             self.fail("no write came: %s" % server.said())
         server.heal()
+        if power:
+            server.boot()
         server.kills += 1
         server.start()
 
@@ -192,6 +194,27 @@ class Kill(unittest.TestCase):
     def test_power(self):
         """What is not synced is lost, or half of it, or all but its length."""
         self.exactly_once("always", power=True)
+
+    def test_power_process(self):
+        """Below always a power cut may lose changes, but the rest is there and no revision is used again."""
+        for durability in ("process", "second"):
+            server = FaultyServer(persist=True, durability=durability)
+            self.addCleanup(server.remove)
+            until(lambda: server.synced("meta"), "a synced meta")
+            highest = last = 0
+            for power in POWER * 2:
+                link = Link(server.path)
+                server.control.power = power
+                server.strike(WRITE, KILL_AFTER, skip=20)
+                with self.assertRaises(LOST):
+                    while True:
+                        got = link.call("incr", key="n")
+                        self.assertGreater(got["rev"], highest)
+                        highest, last = got["rev"], got["value"]
+                server.wait()
+                server.boot()
+                server.start()
+                self.assertLessEqual(Link(server.path).value("get", 0, key="n"), last + 1)
 
     def test_segments(self):
         """Large values and a small log: segments begin and are removed, snapshots are written, at any time."""

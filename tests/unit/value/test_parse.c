@@ -248,15 +248,97 @@ static void test_depth(void **state)
     assert_int_equal(value_depth(value), 2);
 }
 
+struct taken {
+    struct buf text; /* name=what, one after another */
+    size_t left;     /* members until taking fails */
+};
+
+static bool member_note(void *ctx, const struct member *member, struct err *err)
+{
+    struct taken *taken = ctx;
+    if (taken->left-- == 0)
+        return err_set(err, ERR_BUSY, "enough");
+    buf_add_str(&taken->text, member->name);
+    buf_add_char(&taken->text, '=');
+    if (member->type == VALUE_STRING) {
+        buf_add_str(&taken->text, member->s);
+        buf_add_text(&taken->text, member->lasting ? "!" : "");
+    } else if (member->type == VALUE_INT || member->type == VALUE_BOOL) {
+        buf_add_int(&taken->text, member->i);
+    } else {
+        value_print(&taken->text, member->value);
+    }
+    buf_add_char(&taken->text, ' ');
+    return true;
+}
+
+/* What was taken, or nothing when the object was refused. */
+static void assert_taken(const char *text, const char *wanted)
+{
+    struct err err = {0};
+    struct taken taken = {.left = 100};
+    bool fine = object_take(str_of(text), member_note, &taken, &err);
+    assert_int_equal(fine, wanted != NULL);
+    assert_int_equal(err.code, wanted ? ERR_NONE : ERR_INVALID);
+    if (wanted)
+        assert_string_equal(taken.text.data ? taken.text.data : "", wanted);
+    buf_release(&taken.text);
+}
+
+static void test_members(void **state)
+{
+    (void)state;
+    assert_taken(" { } ", "");
+    assert_taken("{\"a\" : -1,\"b\":true , \"c\":null,\"d\":1.5,\"e\":[1,{}]}",
+                 "a=-1 b=1 c=null d=1.5 e=[1,{}] ");
+    assert_taken("{\"a\":\"x\",\"a\":\"\",\"a\":2}", "a=x! a=! a=2 ");
+    assert_taken("{\"\\u0061b\":\"\\n\",\"c\":\"d\\te\",\"\\u0066\":\"g\"}", "ab=\n c=d\te f=g! ");
+    static const char *const refused[] = {
+        "",           "[]",           "1",
+        "{\"a\":1",   "{\"a\"}",      "{a:1}",
+        "{1:1}",      "{\"a\":1}x",   "{,}",
+        "{\"a\":1,}", "{\"a\":\"x}",  "\xef\xbb\xbf{}",
+        "{\"a\" 1}",  "{\"\xff\":1}", "{\"a\":\"\xff\"}",
+    };
+    for (size_t i = 0; i < LENGTH_OF(refused); i++)
+        assert_taken(refused[i], NULL);
+}
+
+static void test_members_given_up(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct taken taken = {.left = 1};
+    assert_false(object_take(STR("{\"a\":1,\"b\":2,"), member_note, &taken, &err));
+    assert_int_equal(err.code, ERR_BUSY);
+    assert_string_equal(taken.text.data, "a=1 ");
+    buf_release(&taken.text);
+    AUTO_BUF struct buf deep = {0};
+    buf_add_text(&deep, "{\"a\":");
+    text_nest(&deep, "[", "]", VALUE_DEPTH_MAX);
+    buf_add_char(&deep, '}');
+    taken = (struct taken){.left = 1};
+    assert_false(object_take(buf_str(&deep), member_note, &taken, &err));
+    assert_message(&err, "nested deeper than 512");
+    buf_release(&taken.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scalars),    cmocka_unit_test(test_ints),
-        cmocka_unit_test(test_doubles),    cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_containers), cmocka_unit_test(test_last_duplicate_counts),
-        cmocka_unit_test(test_many_maps),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_cut),        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_ints),
+        cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_containers),
+        cmocka_unit_test(test_last_duplicate_counts),
+        cmocka_unit_test(test_many_maps),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_members_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,6 +230,22 @@ static void a_refusal_keeps_the_id(void **state)
     request_release(&request);
 }
 
+/* What the header's text does not have as it is lives with the request. */
+static void escaped_strings(void **state)
+{
+    (void)state;
+    struct request request;
+    struct err err = {0};
+    assert_true(
+        request_parse(STR("{\"v\":1,\"\\u0069d\":1,\"op\":\"\\u0068as\",\"key\":\"a\\nb\",\"ns\":\"c\\/d\"}"),
+                      &request, &err));
+    assert_int_equal(request.operation, OP_has);
+    assert_true(str_is(request_str(&request, key), "a\nb"));
+    assert_true(str_is(request_str(&request, ns), "c/d"));
+    request_release(&request);
+    refused("{\"v\":1,\"id\":1,\"op\":\"len\",\"ns\":\"a\\u0000b\"}", ERR_INVALID, "'ns' has a control");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +259,7 @@ int main(void)
         cmocka_unit_test(needs),
         cmocka_unit_test(fields_that_do_not_fit),
         cmocka_unit_test(a_refusal_keeps_the_id),
+        cmocka_unit_test(escaped_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
