@@ -83,6 +83,10 @@ void server_finish(struct loader *loader, const struct node *map, void *target)
     if (plan->server.external && ynode_is_unset(address))
         diag_add_at(&loader->diag, ynode_entry_get(map, STR("external"))->key,
                     "'external' without 'address'; say where the server is");
+    const struct node *durability = ynode_get(map, STR("durability"));
+    if (!ynode_is_unset(durability) && plan->server.persist && strcmp(plan->server.persist, "none") == 0)
+        diag_add_at(&loader->diag, durability,
+                    "'durability' has no effect with 'persist: none', which keeps the state in memory");
     if (ynode_is_unset(address) || !ynode_is_text(address) || !str_starts_with(address->text, tcp) ||
         !port_split((struct str){address->text.data + tcp.len, address->text.len - tcp.len}, &host))
         return;

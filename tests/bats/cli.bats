@@ -84,7 +84,7 @@ load helper
   expect_error 2 "*--print value*" zproc watch --when a --print value
   expect_error 2 "*--timeout*" zproc watch a --timeout soon
   expect_error 2 "*exclude each other*" zproc watch a --live --after 3
-  expect_error 2 "*not supported yet*" zproc watch 'a#/b'
+  expect_error 2 "*on its own*" zproc watch 'a#/b' c
 }
 
 @test "no server is known" {

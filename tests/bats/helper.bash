@@ -2,8 +2,8 @@
 
 bats_require_minimum_version 1.5.0
 
-# Nothing of the caller's world: no run, no key, no session.
-unset ZPROC_ADDRESS ZPROC_NAMESPACE ZPROC_SESSION ZPROC_RUN ZPROC_KEY_FILE ZPROC_SECRET_KEY
+# Nothing of the caller's world: no run, no key, no session, no CI system.
+unset CI NO_COLOR ZPROC_ADDRESS ZPROC_NAMESPACE ZPROC_SESSION ZPROC_RUN ZPROC_KEY_FILE ZPROC_SECRET_KEY
 
 DEADLINE_S=20
 

@@ -166,9 +166,9 @@ class Addresses(unittest.TestCase):
 
     def test_own_address(self):
         address = self.own_address(XDG_RUNTIME_DIR=self.folder)
-        self.assertRegex(address, "^ipc://%s/zproc/[0-9a-f]{12}$" % self.folder)
+        self.assertRegex(address, "^ipc://%s/zproc/[0-9a-z]{12}$" % self.folder)
         address = self.own_address(TMPDIR=self.folder)
-        self.assertRegex(address, "^ipc://%s/zproc-%d/[0-9a-f]{12}$" % (self.folder, os.getuid()))
+        self.assertRegex(address, "^ipc://%s/zproc-%d/[0-9a-z]{12}$" % (self.folder, os.getuid()))
         os.chmod("%s/zproc-%d" % (self.folder, os.getuid()), 0o755)
         ended = subprocess.run([PROGRAM], capture_output=True, text=True, env={"TMPDIR": self.folder}, timeout=30)
         self.assertEqual(ended.returncode, 2)

@@ -163,7 +163,8 @@ static void test_top_level(void **state)
     (void)state;
     load("version: 1\n"
          "name: shop\n"
-         "server: {address: 'tcp://0.0.0.0:7000', external: true, insecure: true, persist: kept, durability: second, log_limit: "
+         "server: {address: 'tcp://0.0.0.0:7000', external: true, insecure: true, persist: kept, durability: "
+         "second, log_limit: "
          "1MiB, "
          "state_limit: 4096}\n"
          "run: {jobs: 4, fail: keep-going, timeout: 1h, shell: [bash, -c], dir: out, stop_grace: 3}\n"

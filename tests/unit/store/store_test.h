@@ -125,14 +125,14 @@ static inline struct condition condition_of(const char *kind, const char *operan
     struct condition condition = {.kind = condition_kind_from_name(str_of(kind))};
     assert_int_not_equal(condition.kind, CONDITION_KIND_COUNT);
     struct err err = {0};
-    const char *equals = strchr(operand, '=');
+    size_t key_len = strcspn(operand, "=");
     switch (condition_operand(condition.kind)) {
     case OPERAND_KEYS:
         condition.keys = json(operand);
         break;
     case OPERAND_VALUE:
-        condition.value = json(equals + 1);
-        condition.key_len = (size_t)(equals - operand);
+        condition.value = json(operand + key_len + (operand[key_len] == '='));
+        condition.key_len = key_len;
         condition.key = mem_copy(operand, condition.key_len);
         break;
     case OPERAND_PATTERN:
