@@ -18,10 +18,12 @@
 void run_id_make(char id[32])
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
-    time_t now = time(NULL);
+    int64_t now_ms = time_wall_ms();
+    time_t now = (time_t)(now_ms / 1000);
     struct tm tm;
     gmtime_r(&now, &tm);
     size_t len = strftime(id, 20, "%Y%m%d-%H%M%S-", &tm);
+    len += (size_t)snprintf(id + len, 4, "%03d", (int)(now_ms % 1000));
     unsigned char random[6];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         abort(); /* six bytes never come short once the pool is ready */
@@ -54,10 +56,10 @@ static void write_gitignore(const char *root)
         unlink(path);
 }
 
-/* "20261123-054200-nazxyi": the form that run_id_make gives. */
+/* "20261123-054200-123nazxyi": the form that run_id_make gives; in the order of the runs' beginnings. */
 static int is_run_id(const struct dirent *entry)
 {
-    static const char form[] = "dddddddd-dddddd-xxxxxx";
+    static const char form[] = "dddddddd-dddddd-dddxxxxxx";
     const char *name = entry->d_name;
     for (size_t i = 0; i < sizeof form; i++) {
         bool digit = name[i] >= '0' && name[i] <= '9', letter = name[i] >= 'a' && name[i] <= 'z';
@@ -83,7 +85,7 @@ static void remove_run(const char *logs, const char *id)
     closedir(dir);
 }
 
-/* Before a new run has its folder: among runs of one second the newest cannot be told by its name. */
+/* Before a new run has its folder: among runs of one millisecond the newest cannot be told by its name. */
 static void make_room(const char *root)
 {
     AUTO_FREE char *logs = mem_format("%s/logs", root);
