@@ -38,6 +38,14 @@ void note_record(const struct record *record)
         code_record(buf, record);
 }
 
+void note_owner(const struct entry *entry)
+{
+    const struct store *store = entry->space->store;
+    struct buf *buf = note_begin(store);
+    if (buf)
+        code_owner(buf, entry, store->revision);
+}
+
 void note_session(const struct store *store, const struct session *session)
 {
     struct buf *buf = note_begin(store);

@@ -76,6 +76,20 @@ void code_space(struct buf *buf, const struct space *space, int64_t revision)
     frame_end(buf, begin);
 }
 
+void code_owner(struct buf *buf, const struct entry *entry, int64_t revision)
+{
+    const struct owned *owner = entry->owner;
+    bool orphan = owner == &entry->space->store->orphans;
+    const struct session *session =
+        owner && !orphan ? (const void *)((const char *)owner - offsetof(struct session, owned)) : NULL;
+    size_t begin = frame_begin(buf, FRAME_OWNER, revision);
+    put_str(buf, space_name(entry->space));
+    put_str(buf, entry_key(entry));
+    buf_add_char(buf, (char)(session ? 1 : orphan ? 2 : 0));
+    put_str(buf, session ? session_name(session) : STR(""));
+    frame_end(buf, begin);
+}
+
 void code_key(struct buf *buf, const struct entry *entry, const struct version *version, int64_t revision)
 {
     size_t begin = frame_begin(buf, FRAME_KEY, revision);
@@ -274,6 +288,22 @@ static bool apply_key(struct store *store, struct reader *reader, struct err *er
     return true;
 }
 
+static bool apply_owner(struct store *store, struct reader *reader, struct err *err)
+{
+    struct space *space = take_space(reader, store, err);
+    struct str key = take_str(reader);
+    uint64_t kind = take_number(reader, 1);
+    struct str name = take_str(reader);
+    struct entry *entry = space && reader->ok ? space_find(space, key) : NULL;
+    struct session *session = kind == 1 ? session_find(store, name) : NULL;
+    if (!entry || !entry_value(entry, NOW) || (kind == 1 && !session))
+        return err_set(err, ERR_INVALID, "the record is about a key or a session that is not there");
+    entry_disown(entry);
+    if (kind != 0)
+        entry_own(entry, session ? &session->owned : &store->orphans);
+    return true;
+}
+
 static bool apply_session(struct store *store, struct reader *reader, struct err *err)
 {
     struct str name = take_str(reader);
@@ -358,6 +388,8 @@ bool code_apply(struct store *store, const struct frame *frame, struct err *err)
     case FRAME_DONE:
     case FRAME_WRITER:
         return apply_answer(store, frame, &reader, err);
+    case FRAME_OWNER:
+        return apply_owner(store, &reader, err);
     case FRAME_SPACE:
         return apply_space(store, &reader, err);
     case FRAME_KEY:

@@ -28,6 +28,7 @@ enum frame_kind {
     FRAME_DONE,    /* answers_done: client, seq */
     FRAME_WRITER,  /* snapshots: client, highest seq */
     FRAME_END,     /* snapshots: it is complete */
+    FRAME_OWNER,   /* an ephemeral key's owner: namespace, key, u8 0 nobody 1 session 2 orphan, session */
     FRAME_EXPIRES, /* session_expires: name */
     FRAME_KINDS
 };
@@ -68,6 +69,7 @@ void code_answer(struct buf *buf, const struct writer *writer, const struct kept
 void code_number(struct buf *buf, enum frame_kind kind, const struct writer *writer, int64_t seq,
                  int64_t revision);
 void code_space(struct buf *buf, const struct space *space, int64_t revision);
+void code_owner(struct buf *buf, const struct entry *entry, int64_t revision);
 void code_key(struct buf *buf, const struct entry *entry, const struct version *version, int64_t revision);
 /* Does to the store what the frame tells. ERR_INVALID when that makes no sense. */
 bool code_apply(struct store *store, const struct frame *frame, struct err *err);

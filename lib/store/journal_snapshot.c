@@ -76,6 +76,14 @@ static void sessions_write(struct output *output, const struct store *store)
     }
 }
 
+static void owners_write(struct output *output, const struct owned *owned, int64_t revision)
+{
+    for (size_t i = 0; i < owned->count; i++) {
+        code_owner(&output->buf, owned->items[i], revision);
+        output_flush(output, CHUNK);
+    }
+}
+
 static void answers_write(struct output *output, const struct store *store)
 {
     for (const struct writer *writer = store->answers.first; writer; writer = writer->next) {
@@ -105,6 +113,10 @@ static bool store_write(struct output *output)
     }
     mark_write(output, FRAME_REVISION);
     sessions_write(output, store);
+    size_t place = 0;
+    for (const struct session *session; (session = table_next(&store->sessions, &place));)
+        owners_write(output, &session->owned, store->revision);
+    owners_write(output, &store->orphans, store->revision);
     answers_write(output, store);
     mark_write(output, FRAME_END);
     output_flush(output, 0);

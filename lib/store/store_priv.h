@@ -40,6 +40,8 @@ struct change {
     struct entry *entry;
     struct value *value; /* NULL: deleted */
     bool identical, reborn;
+    bool handed;               /* the key has another owner now */
+    const struct owned *owner; /* the one before; its session may be gone */
 };
 
 struct record {
@@ -245,6 +247,7 @@ struct place *session_place(const struct session *session, const struct space *s
 
 /* ---- What the journal is told; nothing happens without one ---- */
 void note_record(const struct record *record);
+void note_owner(const struct entry *entry);
 void note_session(const struct store *store, const struct session *session);
 void note_expires(const struct store *store, const struct session *session);
 void note_close(const struct store *store, const struct session *session);

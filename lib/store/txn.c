@@ -146,10 +146,24 @@ void entry_change(struct entry *entry, int64_t revision, struct value *value, bo
     entry_push(entry, revision, value, reborn);
 }
 
-static void change_undo(struct entry *entry)
+/* The owner of before, if it is still there; an ephemeral key whose session has ended meanwhile is an orphan.
+ */
+static struct owned *owner_find(struct store *store, const struct owned *owner)
 {
+    size_t place = 0;
+    for (struct session *session; (session = table_next(&store->sessions, &place));)
+        if (owner == &session->owned)
+            return &session->owned;
+    return &store->orphans;
+}
+
+static void change_undo(const struct change *change)
+{
+    struct entry *entry = change->entry;
     entry_disown(entry);
     entry_pop(entry);
+    if (change->owner && entry_value(entry, NOW))
+        entry_own(entry, owner_find(entry->space->store, change->owner));
     size_t bytes = entry_bytes(entry, entry_value(entry, NOW));
     entry->space->store->state_bytes += (int64_t)bytes - (int64_t)entry->size;
     entry->size = bytes;
@@ -163,7 +177,7 @@ void store_undo(struct store *store, int64_t revision)
         ring_pop_newest(&record->space->records);
         store->log_bytes -= (int64_t)record->bytes;
         for (size_t i = record->count; i > 0; i--)
-            change_undo(record->changes[i - 1].entry);
+            change_undo(&record->changes[i - 1]);
         record_free(record);
     }
     store->revision = revision;
@@ -177,13 +191,17 @@ static void change_apply(struct record *record, struct pending *pending)
     if (!before && !pending->value)
         return;
     struct change *change = &record->changes[record->count++];
-    *change = (struct change){entry, value_ref(pending->value),
+    *change = (struct change){entry,
+                              value_ref(pending->value),
                               before && pending->value && value_identical(before, pending->value),
-                              pending->reborn && pending->value};
+                              pending->reborn && pending->value,
+                              false,
+                              entry->owner};
     record->identical &= change->identical;
     entry_change(entry, record->revision, value_ref(pending->value), change->reborn);
     record->bytes += sizeof *change + sizeof(struct version) + entry->size;
     if (pending->owns && pending->value) {
+        change->handed = entry->owner != pending->owner;
         entry_disown(entry);
         if (pending->owner)
             entry_own(entry, pending->owner);
@@ -214,6 +232,9 @@ const struct record *txn_commit(struct txn *txn, int64_t time_ms, struct str who
     txn_end(txn);
     log_append(store, record);
     note_record(record);
+    for (size_t i = 0; i < record->count; i++)
+        if (record->changes[i].handed)
+            note_owner(record->changes[i].entry);
     waits_wake(record->space, record);
     return record;
 }

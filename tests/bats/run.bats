@@ -856,6 +856,25 @@ EOF
   [ ! -e .zproc/state ]
 }
 
+@test "an ephemeral key ends with its worker also when the state server was killed meanwhile" {
+  manifest <<'EOF'
+version: 1
+workers:
+  holder: {run: 'zproc set --ephemeral leader me; zproc watch --equal go=true >/dev/null; zproc get leader'}
+  kill:
+    run: |
+      zproc watch --available leader
+      pid=$(zproc ping)
+      kill -9 "$pid"
+      until [ "$(zproc ping)" != "$pid" ]; do :; done
+      zproc set go true
+  after: {run: 'zproc has leader || :', needs: [holder]}
+EOF
+  run -0 zproc run
+  [[ $output == *"holder | me"* ]]
+  [[ $output == *"after  | false"* ]]
+}
+
 @test "a state server that dies again and again ends the run" {
   manifest <<'EOF'
 version: 1

@@ -149,7 +149,10 @@ static inline void dump_space(struct buf *out, struct space *space)
         buf_add_char(out, '\n');
     }
     for (const struct entry *entry = space->head; entry; entry = entry->next)
-        buf_add_format(out, " %s@%lld", entry->key, (long long)entry_version(entry, NOW)->revision);
+        buf_add_format(out, " %s@%lld%s", entry->key, (long long)entry_version(entry, NOW)->revision,
+                       !entry->owner                            ? ""
+                       : entry->owner == &space->store->orphans ? " orphan"
+                                                                : " ephemeral");
     buf_add_char(out, '\n');
 }
 
@@ -274,6 +277,17 @@ static inline void live(struct home *kept, void (*note)(struct home *kept, void 
         AUTO_VALUE struct value *map = json("{\"b\":2,\"c\":3}");
         struct txn *txn = txn_begin(kept->space);
         assert_true(write_replace(txn, map, NULL));
+        commit(txn);
+    });
+    STEP({
+        AUTO_VALUE struct value *value = json("1");
+        struct txn *txn = txn_begin(kept->space);
+        assert_true(write_set(txn, STR("mine"), STR(""), value, NULL));
+        txn_own(txn, session);
+        commit(txn);
+        txn = txn_begin(kept->space);
+        assert_true(write_set(txn, STR("theirs"), STR(""), value, NULL));
+        txn_own(txn, closed);
         commit(txn);
     });
     STEP(session_close(kept->store, closed));
