@@ -310,16 +310,19 @@ class Parts(Case):
         c, w = self.client(), self.client()
         c.call("set", {"a": {"x": 1}, "b": 1}, key="k")
         id = w.send("watch", key="k", path="/a/x", want="value")
+        w.call("ping")  # it waits now
         c.call("set", 2, key="k", path="/b")
         c.call("set", {"x": 1.0, "y": 1}, key="k", path="/a")
         c.call("set", 3, key="k", path="/a/x")
         got = w.receive(id)
         self.assertEqual((got["rev"], got["key"], got["value"]), (4, "k", 3))
         id = w.send("watch", key="k", path="/a/x", want="value")
+        w.call("ping")  # it waits now
         c.call("del", key="k")
         got = w.receive(id)
         self.assertEqual((got["rev"], got["deleted"], got["value"]), (5, True, None))
         id = w.send("watch", key="k", path="/a/x", condition="available")
+        w.call("ping")  # it waits now
         c.call("set", {}, key="k")
         c.call("set", {"a": {"x": None}}, key="k")
         self.assertEqual(w.receive(id)["rev"], 7)
@@ -333,6 +336,7 @@ class Parts(Case):
     def test_key_alone(self):
         c, w = self.client(), self.client()
         id = w.send("watch", key="k")
+        w.call("ping")  # it waits now
         c.call("set", 1, key="j")
         c.call("set", 1, key="k")
         self.assertEqual(w.receive(id)["rev"], 2)
