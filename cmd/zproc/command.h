@@ -127,6 +127,9 @@ int run_locked(struct context *context, struct err *err);
 void key_operand(struct request *request, const char *operand);
 /* A VALUE into JSON text: JSON if it is JSON, else a string; -s and -J, "-" and "@FILE". */
 bool value_operand(const struct args *args, const char *operand, struct buf *json, struct err *err);
+/* The same for option --default, whose text is NULL in *given when it is not there; what says how to read it
+ * has no meaning then and is refused. */
+bool default_operand(const struct args *args, const char **given, struct buf *value, struct err *err);
 /* K=VALUE: *key is borrowed, the value is added to json. */
 bool pair_operand(const struct args *args, const char *operand, struct str *key, struct buf *json,
                   struct err *err);

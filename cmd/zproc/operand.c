@@ -64,6 +64,17 @@ bool value_operand(const struct args *args, const char *operand, struct buf *jso
     return text_add(buf_str(&text), strict, true, json, err);
 }
 
+bool default_operand(const struct args *args, const char **given, struct buf *value, struct err *err)
+{
+    *given = args_value(args, "default");
+    if (*given)
+        return value_operand(args, *given, value, err);
+    if (args_has(args, "string") || args_has(args, "strict"))
+        return err_set(err, ERR_INVALID,
+                       "options -s and -J say how the VALUE of --default is read, which is not given");
+    return true;
+}
+
 bool pair_operand(const struct args *args, const char *operand, struct str *key, struct buf *json,
                   struct err *err)
 {

@@ -40,18 +40,19 @@ static int run_get(struct context *context, struct err *err)
 {
     struct request request = {.operation = OP_get};
     AUTO_BUF struct buf value = {0};
-    const char *otherwise = args_value(&context->args, "default");
+    const char *otherwise;
     bool has_key = context->args.operand_count > 0;
     if (has_key)
         key_operand(&request, context->args.operands[0]);
+    if (!default_operand(&context->args, &otherwise, &value, err))
+        return FAILED;
     if (otherwise && !has_key) {
         err_set(err, ERR_INVALID, "option '--default' needs a KEY");
         return FAILED;
     }
     if (!has_key)
         return at_add(context, &request, err) ? all_print(context, &request, err) : FAILED;
-    if (!at_add(context, &request, err) ||
-        (otherwise && !value_operand(&context->args, otherwise, &value, err)))
+    if (!at_add(context, &request, err))
         return FAILED;
     return context_print(context, &request, otherwise ? buf_str(&value) : (struct str){0}, err);
 }

@@ -31,7 +31,13 @@ static int run_server(struct context *context, struct err *err)
     static const struct {
         const char *name, *passed;
     } flags[] = {{"insecure", "--insecure"}, {"repair", "--repair"}};
+    static const char *const foreign[] = {"namespace", "session", "json", "quiet", "verbose"};
     const struct args *args = &context->args;
+    for (size_t i = 0; i < LENGTH_OF(foreign); i++)
+        if (args_has(args, foreign[i])) {
+            err_set(err, ERR_INVALID, "'--%s' has no meaning for a server", foreign[i]);
+            return FAILED;
+        }
     char *argv[1 + 2 * LENGTH_OF(with_value) + LENGTH_OF(flags) + 1] = {0};
     size_t count = 1;
     for (size_t i = 0; i < LENGTH_OF(with_value); i++) {

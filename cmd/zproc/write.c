@@ -165,9 +165,9 @@ static int run_pop(struct context *context, struct err *err)
 {
     struct request request = {.operation = OP_pop};
     AUTO_BUF struct buf value = {0};
-    const char *otherwise = args_value(&context->args, "default");
+    const char *otherwise;
     key_operand(&request, context->args.operands[0]);
-    if (otherwise && !value_operand(&context->args, otherwise, &value, err))
+    if (!default_operand(&context->args, &otherwise, &value, err))
         return FAILED;
     return context_print(context, &request, otherwise ? buf_str(&value) : (struct str){0}, err);
 }

@@ -87,6 +87,15 @@ load helper
   expect_error 2 "*on its own*" zproc watch 'a#/b' c
 }
 
+@test "options that would do nothing are refused" {
+  expect_error 2 "*--default*" zproc get x -s
+  expect_error 2 "*--default*" zproc pop x -J
+  for option in --namespace=x --session=x --json --quiet --verbose; do
+    expect 2 "" zproc server "$option"
+  done
+  expect_error 2 "*'--json' has no meaning*" zproc server --json
+}
+
 @test "no server is known" {
   cd "$BATS_TEST_TMPDIR"
   expect_error 3 "zproc: get: no state server is known*--address*zproc server*" zproc get x
