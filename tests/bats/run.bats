@@ -2,64 +2,16 @@
 # `zproc run`: what a user of a manifest can rely on, from the outside.
 
 load helper
+load run-helper
 
 setup() {
   cd "$BATS_TEST_TMPDIR" || return 1
   mkdir work && cd work || return 1
 }
 
-# Whatever a failed test left behind must not outlive it.
 teardown() {
-  if [ -n "${RUN_PID:-}" ]; then
-    kill -TERM "$RUN_PID" 2>/dev/null || :
-    wait "$RUN_PID" 2>/dev/null || :
-  fi
+  run_teardown
   server_stop
-}
-
-# manifest: standard input becomes zproc.yaml.
-manifest() {
-  cat >zproc.yaml
-}
-
-# run_start [OPTIONS]: a run in the background; sets RUN_PID.
-run_start() {
-  zproc run "$@" >out 2>err 3>&- &
-  RUN_PID=$!
-}
-
-# run_end STATUS: waits for it.
-run_end() {
-  local status=0
-  wait "$RUN_PID" || status=$?
-  RUN_PID=
-  [ "$status" = "$1" ] || {
-    echo "status $status, expected $1"
-    cat out err
-    return 1
-  }
-}
-
-# The pid of the supervisor below the guardian, or of a child of the supervisor by name.
-supervisor() {
-  cat "/proc/$RUN_PID/task/$RUN_PID/children" | tr -d ' '
-}
-server_of() {
-  local pid
-  for pid in $(cat "/proc/$1/task/$1/children"); do
-    [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *zproc-server* ]] && echo "$pid"
-  done
-}
-
-dead() {
-  local pid
-  for pid in "$@"; do
-    [ ! -e "/proc/$pid" ] || [[ $(cat "/proc/$pid/stat") == *") Z "* ]] || return 1
-  done
-}
-
-log_of() {
-  cat ".zproc/logs/latest/$1.log"
 }
 
 # ---- A command without manifest ----
