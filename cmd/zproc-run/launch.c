@@ -118,6 +118,7 @@ static bool set_own(struct launch *launch, struct run *run, struct task *task, c
     set_number(env, "ZPROC_REPLICA", task->replica);
     set_number(env, "ZPROC_ATTEMPT", info->attempt);
     set_number(env, "ZPROC_TASK", task->number);
+    environment_set(env, "ZPROC_CLEANUP", task->worker->cleanup ? NULL : "false"); /* PROC_SPARED */
     /* Descendants are told apart by these two, also from those of another instance of the same worker. */
     launch->marks[0] = mem_format("ZPROC_RUN=%s", run->id);
     launch->marks[1] = mem_format("ZPROC_TASK=%u", task->number);
@@ -153,6 +154,7 @@ static void set_spec(struct launch *launch, const struct run *run, const struct 
         .input_file = task->snapshot,
         .inherit_output = direct,
         .die_with_parent = true,
+        .keep_orphans = !task->worker->cleanup,
         .marks = {launch->marks[0], launch->marks[1]},
     };
 }

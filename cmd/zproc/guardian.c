@@ -122,7 +122,7 @@ static void remove_all_left(struct guardian *guardian)
 
 static int clean_up(struct guardian *guardian)
 {
-    size_t left = tree_kill_all(time_now_ms() + KILL_MS);
+    size_t left = tree_kill_all(time_now_ms() + KILL_MS, PROC_SPARED);
     if (WIFEXITED(guardian->status))
         return WEXITSTATUS(guardian->status);
     remove_all_left(guardian);

@@ -453,7 +453,12 @@ static const struct field worker_fields[] = {
      .offset = offsetof(struct plan_worker, optional),
      .fallback = "false",
      .help = "its failure does not fail the run"},
-    UNSUPPORTED("cleanup", "bool", "what it leaves behind is ended with it"),
+    {.name = "cleanup",
+     .type = FIELD_BOOL,
+     .offset = offsetof(struct plan_worker, cleanup),
+     .fallback = "true",
+     .help = "what it leaves behind is ended with it; false: processes that have left its process group, or "
+             "outlive it, are let alone"},
     {.name = "needs",
      .type = FIELD_LATER,
      .form = "list or map",

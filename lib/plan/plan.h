@@ -121,7 +121,7 @@ struct plan_worker {
     struct plan_env env;  /* the worker's own, defaults and templates merged in */
     struct plan_text dir; /* raw NULL: the manifest's folder */
     char *namespace;
-    bool service, stateful, start, optional, restart_always, result_stdout;
+    bool service, stateful, start, optional, cleanup, restart_always, result_stdout;
     int replicas;
     struct plan_need *needs;
     size_t need_count;

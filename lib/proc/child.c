@@ -105,10 +105,12 @@ static bool tree_strike(struct child *child, int64_t now)
 {
     if (child->give_up_at == 0)
         child->give_up_at = now + GIVE_UP_MS;
-    tree_refresh(child);
     if (!child->reaped)
         kill(-child->pid, SIGKILL);
-    tree_signal(child, SIGKILL);
+    if (!child->keep_orphans) {
+        tree_refresh(child);
+        tree_signal(child, SIGKILL);
+    }
     if (now >= child->give_up_at)
         return false;
     look_again(child, now + STRIKE_MS);
@@ -141,7 +143,7 @@ static bool child_is_clean(struct child *child, int64_t now, bool sure)
 /* Ends what a reaped child left behind; false while there is something to wait for. */
 static bool child_clean(struct child *child, int64_t now)
 {
-    if (child->keep_orphans && !child->killed)
+    if (child->keep_orphans)
         return true;
     bool sure = tree_refresh(child);
     if (child->tree.count == 0)
@@ -176,7 +178,7 @@ static void child_finish(struct child *child)
     if (child->next)
         child->next->previous = child->previous;
     AUTO_FREE char *left = NULL;
-    if (child->tree.count > 0 && (child->killed || !child->keep_orphans))
+    if (child->tree.count > 0 && !child->keep_orphans)
         left = tree_names(child);
     child->end.left = left;
     if (child->callbacks.ended)

@@ -54,7 +54,7 @@ struct child_spec {
     const char *input_file;
     bool inherit_output;     /* descriptors 1 and 2 are ours; no output callbacks */
     bool die_with_parent;    /* PDEATHSIG KILL */
-    bool keep_orphans;       /* what it leaves behind when it ends by itself is let alone */
+    bool keep_orphans;       /* what it leaves behind is let alone; signals go to its process group only */
     int64_t orphan_grace_ms; /* else that has so long from SIGTERM to SIGKILL; 0: 500 ms */
     const int *keep; /* further descriptors to inherit (count), at their numbers; for the server's listening
                         socket */
@@ -71,8 +71,8 @@ struct child_end {
 struct child_callbacks {
     /* Bytes as they come, 64 KiB at most; stream 1 or 2. NULL: descriptors 1 and 2 are /dev/null. */
     void (*output)(void *ctx, struct child *child, int stream, struct str bytes);
-    /* Reaped, output drained to the last byte (a grandchild that holds the pipe gets 500 ms), and, after
-     * child_kill or without keep_orphans, nothing of its tree is left. Last callback; the child is freed
+    /* Reaped, output drained to the last byte (a grandchild that holds the pipe gets 500 ms), and, without
+     * keep_orphans, nothing of its tree is left. Last callback; the child is freed
      * after it. May be NULL. */
     void (*ended)(void *ctx, struct child *child, const struct child_end *end);
 };
@@ -88,14 +88,18 @@ int child_pid(const struct child *child);
 /* Records the descendants, then signals the process group, then SIGCONT (not after a signal that stops). */
 void child_signal(struct child *child, int signal);
 /* SIGKILL to everything that it ever started: group, recorded and present descendants, adopted orphans with
- * its marks; repeated until nothing is left. */
+ * its marks; repeated until nothing is left. With keep_orphans: to its group. */
 void child_kill(struct child *child);
 /* Stop reading output for now (back-pressure), go on reading. `ended` waits for what was not read. */
 void child_pause(struct child *child, bool paused);
 
+/* In the environment of workers whose orphans outlive the run. */
+#define PROC_SPARED "ZPROC_CLEANUP=false"
+
 /* SIGKILL to every process below this one (children and adopted orphans, again and again) until none is left
- * or the monotonic time has come; returns how many are left. Used by the guardian too: it needs no loop. */
-size_t tree_kill_all(int64_t until_ms);
+ * or the monotonic time has come; returns how many are left. Those with spared_mark ("NAME=VALUE", NULL:
+ * none) in their environment are let alone. Used by the guardian too: it needs no loop. */
+size_t tree_kill_all(int64_t until_ms, const char *spared_mark);
 /* Makes this process a subreaper. */
 bool tree_adopt(struct err *err);
 

@@ -277,7 +277,25 @@ static void wait_for_first(const struct process_list *list, int64_t until_ms)
         poll(&wait, fd >= 0, (int)(left < LOOK_AGAIN_MS ? left : LOOK_AGAIN_MS));
 }
 
-size_t tree_kill_all(int64_t until_ms)
+/* Takes out those that are to be let alone; false when there may be one that cannot be told yet. */
+static bool spare(struct process_list *list, const char *mark, size_t *spared)
+{
+    char *marks[2] = {(char *)mark, NULL};
+    size_t kept = 0;
+    bool sure = true;
+    *spared = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        enum marked marked = process_marked(list->items[i].pid, marks);
+        if (marked == MARKED_NO)
+            list->items[kept++] = list->items[i];
+        *spared += marked == MARKED_YES;
+        sure &= marked != MARKED_UNKNOWN;
+    }
+    list->count = kept;
+    return sure;
+}
+
+size_t tree_kill_all(int64_t until_ms, const char *spared_mark)
 {
     struct process_list list = {0};
     for (;;) {
@@ -288,9 +306,11 @@ size_t tree_kill_all(int64_t until_ms)
         list.count = 0;
         if (pid == 0)
             tree_add_below(getpid(), &list);
+        size_t spared = 0;
+        bool sure = !spared_mark || spare(&list, spared_mark, &spared);
         for (size_t i = 0; i < list.count; i++)
             process_signal(&list.items[i], SIGKILL);
-        if (pid < 0 || time_now_ms() >= until_ms)
+        if (pid < 0 || (sure && spared > 0 && list.count == 0) || time_now_ms() >= until_ms)
             break;
         wait_for_first(&list, until_ms);
     }

@@ -974,3 +974,15 @@ assert lines[-1] == "w | 3000000" and len(lines) == 3000000, len(lines)
 assert run.wait(20) == 0
 EOT
 }
+
+@test "cleanup: false leaves alone what a worker started" {
+  manifest <<'END'
+version: 1
+workers:
+  left: {run: "setsid sleep 97531 >/dev/null & echo $! >left.pid", cleanup: false}
+  ended: {run: "setsid sleep 97531 >/dev/null & echo $! >ended.pid"}
+END
+  expect 0 "" zproc run -q
+  dead "$(cat ended.pid)"
+  kill "$(cat left.pid)" # it lives: its worker says so
+}

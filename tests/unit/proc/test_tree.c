@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -363,21 +364,53 @@ static int kill_all_helper(void)
             return 12;
         got += (size_t)len;
     }
-    if (tree_kill_all(time_now_ms() + 10000) != 0)
+    if (tree_kill_all(time_now_ms() + 10000, NULL) != 0)
         return 13;
     return waitpid(-1, NULL, 0) < 0 ? 0 : 14;
+}
+
+static void helper_is_content(int (*helper_main)(void))
+{
+    int helper = fork();
+    if (helper == 0)
+        _exit(helper_main());
+    int status;
+    assert_int_equal(waitpid(helper, &status, 0), helper);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void kill_all(void **state)
 {
     (void)state;
-    int helper = fork();
-    if (helper == 0)
-        _exit(kill_all_helper());
-    int status;
-    assert_int_equal(waitpid(helper, &status, 0), helper);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    helper_is_content(kill_all_helper);
+}
+
+/* Of two children, the one that bears the mark lives on. */
+static int spare_helper(void)
+{
+    int pids[2];
+    if (!tree_adopt(NULL))
+        return 10;
+    for (int i = 0; i < 2; i++) {
+        char *const env[] = {i == 0 ? (char *)PROC_SPARED : NULL, NULL};
+        char *const argv[] = {(char *)"sleep", (char *)"1000", NULL};
+        if (posix_spawn(&pids[i], "/bin/sleep", NULL, NULL, argv, env) !=
+            0) /* exec is over when it returns */
+            return 11;
+    }
+    if (tree_kill_all(time_now_ms() + 10000, PROC_SPARED) != 0)
+        return 12;
+    int status, ended = waitpid(-1, &status, WNOHANG);
+    bool kept = kill(pids[0], 0) == 0 && ended <= 0;
+    kill(pids[0], SIGKILL);
+    return kept && kill(pids[1], 0) != 0 ? 0 : 13;
+}
+
+static void kill_all_spares(void **state)
+{
+    (void)state;
+    helper_is_content(spare_helper);
 }
 
 int main(void)
@@ -404,6 +437,7 @@ int main(void)
         cmocka_unit_test(survivors_are_named),
         cmocka_unit_test(freed_with_children),
         cmocka_unit_test(kill_all),
+        cmocka_unit_test(kill_all_spares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
