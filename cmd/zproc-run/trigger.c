@@ -125,15 +125,21 @@ void trigger_disarm(struct run *run, struct task *task)
     state_cancel(run, &task->armed);
 }
 
-char *task_file(const struct run *run, const struct task *task, const char *what, struct str text,
-                struct err *err)
+/* The name of a new file of the run's folder. */
+static char *file_path(const struct run *run, const struct task *task, const char *what)
 {
     AUTO_BUF struct buf name = {0};
     buf_add_format(&name, "%s.%u.%s", task->name, task->number, what);
     for (size_t i = 0; i < name.len; i++)
         if (name.data[i] == '/')
             name.data[i] = '_';
-    AUTO_FREE char *path = mem_format("%s/%s", run->folder.run, name.data);
+    return mem_format("%s/%s", run->folder.run, name.data);
+}
+
+char *task_file(const struct run *run, const struct task *task, const char *what, struct str text,
+                struct err *err)
+{
+    AUTO_FREE char *path = file_path(run, task, what);
     AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0 && fd_write_all(fd, text.data, text.len))
         return mem_text(path);
@@ -141,41 +147,74 @@ char *task_file(const struct run *run, const struct task *task, const char *what
     return NULL;
 }
 
+/* ---- The snapshot: read in pages of its revision, into a file ---- */
+
+/* A page as it comes, without the bracket at its end; a comma goes before the next one. */
+static bool page_write(const struct run *run, struct task *task, struct str page, bool last, struct err *err)
+{
+    bool first = !task->snapshot;
+    if (first)
+        task->snapshot = file_path(run, task, "snapshot");
+    int flags = first ? O_CREAT | O_EXCL : O_APPEND;
+    AUTO_FD int fd = open(task->snapshot, flags | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+    struct str inside = {page.data + !first, page.len - !first - 1};
+    if (fd >= 0 && (first || inside.len == 0 || fd_write_all(fd, ",", 1)) &&
+        fd_write_all(fd, inside.data, inside.len) && (!last || fd_write_all(fd, "}", 1)))
+        return true;
+    return err_errno(err, errno, "cannot write '%s'", task->snapshot);
+}
+
 /* At a first check nothing was changed: the key's value is the one that held. */
-static void note_value(struct event *event, struct str snapshot)
+static void note_value(struct event *event, struct str page)
 {
     if (event->changed || !event->key)
         return;
-    AUTO_VALUE struct value *state = value_parse(snapshot, NULL);
+    AUTO_VALUE struct value *state = value_parse(page, NULL);
     const struct value *value = state ? map_get(state, str_of(event->key)) : NULL;
-    event->value = value ? value_ref(value) : NULL;
+    if (!value)
+        return;
+    event->value = value_ref(value);
     event->changed = true;
 }
 
-static void snapshot_arrived(struct run *run, struct task *task, int64_t tag, struct reply *reply)
+static void page_ask(struct run *run, struct task *task, int64_t page);
+
+static void page_arrived(struct run *run, struct task *task, int64_t tag, struct reply *reply)
 {
-    (void)tag;
     struct err err = reply->error;
-    if (reply->ok && reply->value.data) {
-        task->snapshot = task_file(run, task, "snapshot", reply->value, &err);
+    const struct value *next = reply->ok ? reply_field(reply, "next") : NULL;
+    bool written =
+        reply->ok && reply->value.len >= 2 && page_write(run, task, reply->value, next == NULL, &err);
+    (void)tag;
+    if (written)
         note_value(&task->event, reply->value);
+    if (written && next) {
+        page_ask(run, task, value_as_int(next));
+        return;
     }
-    if (!task->snapshot && !task->obstacle)
+    if (!written && !task->obstacle)
         task->obstacle = mem_format("cannot have the snapshot of revision %lld: %s",
                                     (long long)task->event.revision, err.message);
+    task->event.changed = true;
     task->needed--;
     launch_ready(run, task);
+}
+
+static void page_ask(struct run *run, struct task *task, int64_t page)
+{
+    struct request request = {.operation = OP_get};
+    request_set_str(&request, FIELD_ns, str_of(task->worker->namespace));
+    request_set_int(&request, FIELD_at, task->event.revision);
+    request_set_int(&request, FIELD_page, page);
+    state_ask(run, &request, (struct str){0}, page_arrived, task->number, 0);
 }
 
 void trigger_adopt(struct run *run, struct task *task, struct task *parent)
 {
     task->event = parent->event;
     parent->event = (struct event){0};
-    struct request request = {.operation = OP_get};
-    request_set_str(&request, FIELD_ns, str_of(task->worker->namespace));
-    request_set_int(&request, FIELD_at, task->event.revision);
     task->needed++;
-    state_ask(run, &request, (struct str){0}, snapshot_arrived, task->number, 0);
+    page_ask(run, task, 0);
 }
 
 void trigger_forget(struct task *task)

@@ -155,36 +155,39 @@ bool context_ask(struct context *context, struct request *request, struct str va
     return true;
 }
 
-/* Appends a page to those before it: lists, or maps. */
-static void page_join(struct buf *json, struct str page)
-{
-    if (json->len == 0) {
-        buf_add_str(json, page);
-        return;
-    }
-    if (page.len <= 2)
-        return;
-    json->len--; /* the bracket at its end */
-    if (json->len > 1)
-        buf_add_char(json, ',');
-    buf_add(json, page.data + 1, page.len - 1);
-}
-
 bool context_ask_all(struct context *context, struct request *request, struct buf *json, struct err *err)
 {
-    const struct value *next;
-    request_set_int(request, FIELD_page, 0);
-    do {
-        struct reply reply;
-        if (!context_ask(context, request, (struct str){0}, &reply, err))
-            return false;
-        if ((next = reply_field(&reply, "next"))) {
-            request_set_int(request, FIELD_page, value_as_int(next));
-            request_set_int(request, FIELD_at, reply.rev);
+    int64_t start_us = time_now_us();
+    struct reply reply;
+    if (!context_prepare(context, request, err) ||
+        !client_do_all(context->client, request, context->timeout_ms, &reply, err))
+        return false;
+    if (context->verbose && !context->quiet)
+        tell_time(context, start_us, &reply);
+    buf_add_str(json, reply.value);
+    reply_release(&reply);
+    return true;
+}
+
+bool context_ask_rest(struct context *context, struct reply *reply, struct err *err)
+{
+    struct pages pages = {.next = -1};
+    int64_t rev = reply->rev;
+    if (!reply_field(reply, "next"))
+        return true;
+    pages_add(&pages, reply);
+    while (pages.next >= 0) {
+        struct request request;
+        struct reply page;
+        pages_request(&pages, &request, (struct str){0});
+        if (!context_ask(context, &request, (struct str){0}, &page, err)) {
+            pages_release(&pages);
+            return err_wrap(err, "the snapshot of revision %lld", (long long)rev);
         }
-        page_join(json, reply.value);
-        reply_release(&reply);
-    } while (next);
+        pages_add(&pages, &page);
+        reply_release(&page);
+    }
+    pages_give(&pages, reply);
     return true;
 }
 

@@ -38,7 +38,8 @@ const struct command cmd_atomic = {
              "CMD runs while everybody else's writes wait: it has the namespace on standard input, as an\n"
              "object, and prints what it shall be (nothing: unchanged); what it writes to descriptor 3 is\n"
              "printed. Nothing changes when it fails (its status is passed on), or when the lock is lost:\n"
-             "then it is ended and the status is 125.\n",
+             "then it is ended and the status is 125. The namespace may be large; past 16 MiB only what CMD\n"
+             "changed is sent, and may have 16 MiB.\n",
     .options = options,
     .examples = "  zproc atomic 'count = count + 1; numbers = numbers + [count]'\n"
                 "  zproc atomic --arg who \"$USER\" 'owners[who] = \"here\"'\n"

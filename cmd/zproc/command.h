@@ -113,6 +113,8 @@ bool context_send(struct context *context, struct request *request, struct err *
 /* Asks for all keys, page by page, all of one revision; json: what one answer would have held. A request that
  * has a namespace keeps it. */
 bool context_ask_all(struct context *context, struct request *request, struct buf *json, struct err *err);
+/* An answer that holds the first page of a snapshot gets the other ones too. */
+bool context_ask_rest(struct context *context, struct reply *reply, struct err *err);
 /* The same as context_ask, for commands that need nothing of the answer. */
 int context_do(struct context *context, struct request *request, struct str value, struct err *err);
 /* The same, and prints the answer's value. */

@@ -13,12 +13,59 @@ static bool is_reserved(struct str ns)
 
 /* ---- dump ---- */
 
+#define DUMP_TRIES 5 /* when the revision falls off the log before all of it was read */
+
+/* What was read: of each namespace the name, a tab (which no name holds) and the answer as it came, a line
+ * each. Nothing is printed before all is there, so that it is of one revision. */
+struct dump {
+    struct context *context;
+    const char *only; /* NULL: all namespaces but the reserved ones */
+    struct buf text;
+};
+
+static bool namespace_read(struct dump *dump, struct str ns, int64_t at, struct err *err)
+{
+    struct request request = {.operation = OP_items};
+    request_set_str(&request, FIELD_ns, ns);
+    request_set_int(&request, FIELD_at, at);
+    buf_add_str(&dump->text, ns);
+    buf_add_char(&dump->text, '\t');
+    if (!context_ask_all(dump->context, &request, &dump->text, err))
+        return false;
+    buf_add_char(&dump->text, '\n');
+    return true;
+}
+
+/* *begun: the names were there, so that a revision that is lost has fallen off since. */
+static bool all_read(struct dump *dump, bool *begun, struct err *err)
+{
+    struct request request = {.operation = OP_namespaces};
+    struct reply reply;
+    *begun = false;
+    if (!context_ask(dump->context, &request, (struct str){0}, &reply, err))
+        return false;
+    *begun = true;
+    int64_t at = reply.rev;
+    AUTO_VALUE struct value *names = value_parse(reply.value, err);
+    reply_release(&reply);
+    bool done = names != NULL;
+    for (size_t i = 0; done && i < value_len(names); i++) {
+        struct str ns = value_as_str(list_at(names, i));
+        if (dump->only ? str_is(ns, dump->only) : !is_reserved(ns))
+            done = namespace_read(dump, ns, at, err);
+    }
+    return done;
+}
+
 /* items: a list of [KEY, VALUE] */
-static bool lines_write(struct str ns, const struct value *items, struct err *err)
+static bool lines_write(struct str ns, struct str items, struct err *err)
 {
     AUTO_BUF struct buf text = {0};
+    AUTO_VALUE struct value *list = value_parse(items, err);
     const struct value *item;
-    for (size_t i = 0; (item = list_at(items, i)); i++) {
+    if (!list)
+        return false;
+    for (size_t i = 0; (item = list_at(list, i)); i++) {
         buf_add_text(&text, "{\"ns\":");
         string_print(&text, ns);
         buf_add_text(&text, ",\"key\":");
@@ -30,34 +77,35 @@ static bool lines_write(struct str ns, const struct value *items, struct err *er
     return text.len == 0 || output_write(&text, err);
 }
 
-static bool namespace_dump(struct context *context, struct str ns, int64_t at, struct err *err)
+static bool all_write(struct str text, struct err *err)
 {
-    struct request request = {.operation = OP_items};
-    AUTO_BUF struct buf json = {0};
-    request_set_str(&request, FIELD_ns, ns);
-    request_set_int(&request, FIELD_at, at);
-    if (!context_ask_all(context, &request, &json, err))
-        return false;
-    AUTO_VALUE struct value *items = value_parse(buf_str(&json), err);
-    return items && lines_write(ns, items, err);
+    while (text.len > 0) {
+        size_t line = (size_t)((const char *)memchr(text.data, '\n', text.len) - text.data);
+        size_t name = (size_t)((const char *)memchr(text.data, '\t', line) - text.data);
+        struct str ns = {text.data, name}, items = {text.data + name + 1, line - name - 1};
+        if (!lines_write(ns, items, err))
+            return false;
+        text = (struct str){text.data + line + 1, text.len - line - 1};
+    }
+    return true;
 }
 
 static int run_dump(struct context *context, struct err *err)
 {
-    struct request request = {.operation = OP_namespaces};
-    struct reply reply;
-    const char *only = args_value(&context->args, "namespace");
-    if (!context_ask(context, &request, (struct str){0}, &reply, err))
-        return FAILED;
-    int64_t at = reply.rev;
-    AUTO_VALUE struct value *names = value_parse(reply.value, err);
-    reply_release(&reply);
-    bool done = names != NULL;
-    for (size_t i = 0; done && i < value_len(names); i++) {
-        struct str ns = value_as_str(list_at(names, i));
-        if (only ? str_is(ns, only) : !is_reserved(ns))
-            done = namespace_dump(context, ns, at, err);
-    }
+    struct dump dump = {.context = context, .only = args_value(&context->args, "namespace")};
+    bool begun, read;
+    int tries = 0;
+    do {
+        buf_clear(&dump.text);
+        read = all_read(&dump, &begun, err);
+    } while (!read && begun && err->code == ERR_LOST && ++tries < DUMP_TRIES);
+    if (!read && begun && err->code == ERR_LOST)
+        err_wrap(err,
+                 "the state changes faster than it is read, %d times in a row; give the server a larger "
+                 "--log-limit",
+                 DUMP_TRIES);
+    bool done = read && all_write(buf_str(&dump.text), err);
+    buf_release(&dump.text);
     return done ? 0 : FAILED;
 }
 

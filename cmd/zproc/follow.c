@@ -18,7 +18,7 @@ struct follow {
     int64_t granted;             /* events that may still come */
     int64_t done_rev, acked_rev; /* newest events that were dealt with and acknowledged; 0: none */
     int64_t lost, start_ms;
-    bool flush_each;
+    bool flush_each, one_by_one; /* lines; a snapshot is large */
     struct buf out;
 };
 
@@ -32,7 +32,7 @@ static bool out_flush(struct follow *follow, struct err *err)
 /* How many events may be under way: a command takes them one by one. */
 static int64_t credit_most(const struct follow *follow)
 {
-    int64_t most = follow->argv ? 1 : CREDIT;
+    int64_t most = follow->argv || follow->one_by_one ? 1 : CREDIT;
     return follow->left >= 0 && follow->left < most ? follow->left : most;
 }
 
@@ -55,9 +55,28 @@ static void tell_lost(struct follow *follow, const struct reply *reply, int64_t 
     say(follow, text);
 }
 
-/* FAILED, a command's status, or 0: go on. */
-static int event_handle(struct follow *follow, const struct reply *reply, struct err *err)
+/* A large snapshot comes in pages; they are there as long as its revision is in the log. */
+static bool snapshot_complete(struct follow *follow, struct reply *reply, struct err *err)
 {
+    if (!reply_field(reply, "next"))
+        return true;
+    follow->one_by_one = true;
+    if (context_ask_rest(follow->context, reply, err))
+        return true;
+    if (err->code != ERR_LOST)
+        return false;
+    follow->lost++;
+    follow->done_rev = reply->rev;
+    say(follow, err->message);
+    *err = (struct err){0};
+    return false;
+}
+
+/* FAILED, a command's status, or 0: go on. */
+static int event_handle(struct follow *follow, struct reply *reply, struct err *err)
+{
+    if (!snapshot_complete(follow, reply, err))
+        return err->code == ERR_NONE ? 0 : FAILED;
     if (follow->argv) {
         struct err why = {0};
         int status = handle_event(follow->argv, reply, &why);
@@ -75,7 +94,7 @@ static int event_handle(struct follow *follow, const struct reply *reply, struct
     return 0;
 }
 
-static int reply_handle(struct follow *follow, const struct reply *reply, struct err *err)
+static int reply_handle(struct follow *follow, struct reply *reply, struct err *err)
 {
     if (!reply->ok) {
         *err = reply->error;
@@ -244,8 +263,10 @@ int follow(struct context *context, struct watch *watch, char *const *argv, stru
         return FAILED;
     }
     watch->request.operation = OP_stream;
-    if (argv)
+    if (argv) {
         request_set_str(&watch->request, FIELD_want, STR("snapshot"));
+        request_set_int(&watch->request, FIELD_page, 0);
+    }
     if (args_has(&context->args, "level"))
         request_set_int(&watch->request, FIELD_edge, false);
     int status = follow_stream(&follow, err);

@@ -11,6 +11,10 @@
 #define END_MS   2000 /* from SIGTERM to SIGKILL, when the lock is lost */
 #define DRAIN_MS 500  /* for what the command left behind and what still has its output */
 
+#define STATE_MAX                                                                                            \
+    (1024 * 1024 * 1024) /* bytes that the command may print: the server's own limit at first                \
+                          */
+
 struct locked {
     struct context *context;
     struct child child;
@@ -94,9 +98,9 @@ static void output_read(struct locked *locked)
         buf_commit(&locked->state, (size_t)n);
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         fd_close(&locked->child.out);
-    if (locked->state.len > WIRE_FRAME_MAX) {
+    if (locked->state.len > STATE_MAX) {
         struct err err = {0};
-        err_set(&err, ERR_TOO_LARGE, "the new state is larger than 16 MiB; nothing was changed");
+        err_set(&err, ERR_TOO_LARGE, "the new state is larger than 1 GiB; nothing was changed");
         lock_lost(locked, &err);
         fd_close(&locked->child.out);
     }
@@ -174,6 +178,64 @@ static int lock_end(struct locked *locked, enum op op, struct str value, struct 
     return context_do(locked->context, &request, value, err);
 }
 
+/* What is new in a state: keys that are gone, and a map of those that are new or not spelled as before. */
+static struct value *state_compare(const struct value *before, const struct value *after, struct buf *changed)
+{
+    struct value *gone = value_list(), *value;
+    struct str key;
+    for (size_t i = 0; map_at(before, i, &key); i++)
+        if (!map_get(after, key))
+            list_push(gone, value_string(key));
+    buf_add_char(changed, '{');
+    for (size_t i = 0; (value = map_at(after, i, &key)); i++) {
+        AUTO_BUF struct buf old = {0}, new = {0};
+        const struct value *was = map_get(before, key);
+        if (was)
+            value_print(&old, was);
+        value_print(&new, value);
+        if (was && str_equal(buf_str(&old), buf_str(&new)))
+            continue;
+        if (changed->len > 1)
+            buf_add_char(changed, ',');
+        string_print(changed, key);
+        buf_add_char(changed, ':');
+        buf_add_str(changed, buf_str(&new));
+    }
+    buf_add_char(changed, '}');
+    return gone;
+}
+
+static bool is_map(const struct value *value)
+{
+    return value && value_type(value) == VALUE_MAP;
+}
+
+/* A state that does not fit into a message: of it what has changed. */
+static int commit_changes(struct locked *locked, struct err *err)
+{
+    AUTO_VALUE struct value *after = value_parse(buf_str(&locked->state), err), *gone = NULL;
+    AUTO_VALUE struct value *before = after ? value_parse(locked->reply.value, err) : NULL;
+    AUTO_BUF struct buf changed = {0};
+    struct request request = {.operation = OP_commit};
+    if (!after || !before)
+        return FAILED;
+    if (!is_map(after) || !is_map(before)) {
+        err_set(err, ERR_TYPE, "it must be an object, not %s", value_type_name(after));
+        return FAILED;
+    }
+    gone = state_compare(before, after, &changed);
+    if (changed.len > WIRE_FRAME_MAX) {
+        err_set(err, ERR_TOO_LARGE,
+                "what it changes is larger than 16 MiB; nothing was changed. Change it in several steps");
+        return FAILED;
+    }
+    request_set_str(&request, FIELD_token, locked->token);
+    request_set_int(&request, FIELD_merge, true);
+    if (value_len(gone) > 0)
+        request_set_keys(&request, FIELD_keys, gone);
+    return context_do(locked->context, &request, buf_str(&changed), err);
+}
+
 static int locked_finish(struct locked *locked, struct err *err)
 {
     if (locked->lost.code != ERR_NONE) {
@@ -187,7 +249,9 @@ static int locked_finish(struct locked *locked, struct err *err)
     }
     if (is_blank(buf_str(&locked->state)))
         return lock_end(locked, OP_abort, (struct str){0}, err);
-    int status = lock_end(locked, OP_commit, buf_str(&locked->state), err);
+    int status = locked->state.len > WIRE_FRAME_MAX
+                     ? commit_changes(locked, err)
+                     : lock_end(locked, OP_commit, buf_str(&locked->state), err);
     if (status == FAILED && err->code != ERR_CONFLICT)
         err_wrap(err, "the new state");
     return status;
@@ -201,11 +265,40 @@ static char *tokens(struct str token)
                            : mem_format("%.*s", STR_ARG(token));
 }
 
+/* All of the snapshot; the lease is kept up meanwhile. */
+static bool snapshot_read(struct locked *locked, struct err *err)
+{
+    struct pages pages = {.next = -1};
+    pages_add(&pages, &locked->reply);
+    bool read = true;
+    while (read && pages.next >= 0) {
+        struct request request;
+        struct reply page;
+        pages_request(&pages, &request, (struct str){0});
+        read = context_ask(locked->context, &request, (struct str){0}, &page, err);
+        if (read)
+            pages_add(&pages, &page);
+        reply_release(&page);
+        if (read && time_now_ms() >= locked->renew_at) {
+            read = lock_end(locked, OP_renew, (struct str){0}, err) == 0;
+            locked->renew_at = time_now_ms() + locked->lease_ms * 3 / 10;
+        }
+    }
+    if (read)
+        pages_give(&pages, &locked->reply);
+    pages_release(&pages);
+    return read && field_read(locked, err);
+}
+
 static int locked_run(struct locked *locked, struct err *err)
 {
     struct context *context = locked->context;
     struct request request = {.operation = OP_lock};
+    request_set_int(&request, FIELD_page, 0);
     if (!context_ask(context, &request, (struct str){0}, &locked->reply, err) || !field_read(locked, err))
+        return FAILED;
+    locked->renew_at = time_now_ms() + locked->lease_ms * 3 / 10;
+    if (reply_field(&locked->reply, "next") && !snapshot_read(locked, err))
         return FAILED;
     AUTO_FREE char *inside = tokens(locked->token);
     const char **argv = mem_array(context->args.operand_count + 1, sizeof *argv);

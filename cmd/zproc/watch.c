@@ -171,6 +171,8 @@ static bool want_set(struct watch *watch, const struct args *args, bool events, 
         return err_set(err, ERR_INVALID,
                        "'--print value' needs a watch on keys; of '--when' print event or snapshot");
     request_set_str(&watch->request, FIELD_want, str_of(want));
+    if (strcmp(want, "snapshot") == 0)
+        request_set_int(&watch->request, FIELD_page, 0);
     return true;
 }
 
@@ -263,7 +265,7 @@ static int watch_once(struct context *context, struct watch *watch, struct err *
     if (!context_ask(context, &watch->request, value, &reply, err))
         return FAILED;
     int64_t rev = reply.rev;
-    bool printed = event_print(context, watch, &reply, err);
+    bool printed = context_ask_rest(context, &reply, err) && event_print(context, watch, &reply, err);
     reply_release(&reply);
     return printed ? acknowledge(context, rev, err) : FAILED;
 }

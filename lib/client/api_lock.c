@@ -21,6 +21,33 @@ static bool lock_keep(zp_client *client, const zp_reply *reply)
     return true;
 }
 
+/* An operation on the lock. It may be about another namespace than the client's newest. */
+static enum zp_code lock_ask(zp_client *client, struct request *request, struct str value)
+{
+    if (!client->lock_token) {
+        err_set(&client->err, ERR_CONFLICT, "the client holds no lock");
+        return api_fail(client);
+    }
+    request_set_str(request, FIELD_ns, str_of(client->lock_ns));
+    request_set_str(request, FIELD_token, str_of(client->lock_token));
+    enum zp_code code = api_ask(client, request, value, NULL);
+    if (code == ZP_CONFLICT || (code == ZP_OK && request->operation != OP_renew))
+        api_unlocked(client);
+    return code;
+}
+
+enum zp_code zp_renew(zp_client *client)
+{
+    struct request request = {.operation = OP_renew};
+    return lock_ask(client, &request, NO_VALUE);
+}
+
+/* The lease is kept up while a large namespace is read. */
+static bool between_pages(zp_client *client)
+{
+    return zp_renew(client) == ZP_OK;
+}
+
 enum zp_code zp_lock(zp_client *client, int64_t timeout_ms, zp_reply **reply)
 {
     struct request request = {.operation = OP_lock};
@@ -32,42 +59,45 @@ enum zp_code zp_lock(zp_client *client, int64_t timeout_ms, zp_reply **reply)
         return api_fail(client);
     }
     api_timeout(&request, timeout_ms);
+    request_set_int(&request, FIELD_page, 0);
     if (api_ask(client, &request, NO_VALUE, &answer) != ZP_OK)
         return api_fail(client);
-    if (lock_keep(client, answer) && reply)
+    bool locked = lock_keep(client, answer);
+    if (locked && reply && api_rest(client, answer, between_pages) == ZP_OK) {
         *reply = answer;
-    else
-        zp_reply_free(answer);
-    return api_fail(client);
-}
-
-/* An operation on the lock. It may be about another namespace than the client's newest. */
-static enum zp_code lock_ask(zp_client *client, enum op op, struct str value)
-{
-    struct request request = {.operation = op};
-    if (!client->lock_token) {
-        err_set(&client->err, ERR_CONFLICT, "the client holds no lock");
-        return api_fail(client);
+        return ZP_OK;
     }
-    request_set_str(&request, FIELD_ns, str_of(client->lock_ns));
-    request_set_str(&request, FIELD_token, str_of(client->lock_token));
-    enum zp_code code = api_ask(client, &request, value, NULL);
-    if (code == ZP_CONFLICT || (code == ZP_OK && op != OP_renew))
-        api_unlocked(client);
-    return code;
-}
-
-enum zp_code zp_renew(zp_client *client)
-{
-    return lock_ask(client, OP_renew, NO_VALUE);
+    zp_reply_free(answer);
+    if (locked && reply) {
+        struct err why = client->err; /* the lock without its snapshot is of no use */
+        if (client->lock_token)
+            zp_abort(client);
+        client->err = why;
+    }
+    return api_fail(client);
 }
 
 enum zp_code zp_commit(zp_client *client, const char *json, size_t len)
 {
-    return lock_ask(client, OP_commit, api_str(json, len));
+    struct request request = {.operation = OP_commit};
+    return lock_ask(client, &request, api_str(json, len));
+}
+
+enum zp_code zp_commit_changes(zp_client *client, const char *json, size_t len, const char *const *deleted,
+                               size_t count)
+{
+    struct request request = {.operation = OP_commit};
+    AUTO_VALUE struct value *keys = count > 0 ? api_list(client, deleted, count) : NULL;
+    if (count > 0 && !keys)
+        return api_fail(client);
+    request_set_int(&request, FIELD_merge, true);
+    if (keys)
+        request_set_keys(&request, FIELD_keys, keys);
+    return lock_ask(client, &request, api_str(json, len));
 }
 
 enum zp_code zp_abort(zp_client *client)
 {
-    return lock_ask(client, OP_abort, NO_VALUE);
+    struct request request = {.operation = OP_abort};
+    return lock_ask(client, &request, NO_VALUE);
 }

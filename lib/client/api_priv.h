@@ -47,6 +47,9 @@ bool api_ready(zp_client *client);
 void api_stamp(const zp_client *client, struct request *request);
 /* Asks and waits. reply may be NULL; otherwise it gets the answer, or NULL on failure. */
 enum zp_code api_ask(zp_client *client, struct request *request, struct str value, zp_reply **reply);
+/* A reply that holds the first page of a snapshot gets the other ones too; between is called after each that
+ * was asked for (false with client->err ends it), NULL: nothing. */
+enum zp_code api_rest(zp_client *client, zp_reply *reply, bool (*between)(zp_client *client));
 /* Sends without waiting. */
 enum zp_code api_send(zp_client *client, struct request *request, struct str value, int64_t *id);
 /* Takes reply; never NULL. */

@@ -13,7 +13,44 @@ static struct request read_request(enum op op, int64_t at)
 static enum zp_code read_all(zp_client *client, enum op op, int64_t at, zp_reply **reply)
 {
     struct request request = read_request(op, at);
-    return api_ask(client, &request, NO_VALUE, reply);
+    struct reply answer;
+    if (reply)
+        *reply = NULL;
+    if (!api_ready(client))
+        return api_fail(client);
+    api_stamp(client, &request);
+    if (!client_do_all(client->link, &request, client->timeout_ms, &answer, &client->err))
+        return api_fail(client);
+    client->revision = answer.rev;
+    if (reply)
+        *reply = api_reply(&answer);
+    else
+        reply_release(&answer);
+    return ZP_OK;
+}
+
+enum zp_code api_rest(zp_client *client, zp_reply *reply, bool (*between)(zp_client *client))
+{
+    struct pages pages = {.next = -1};
+    enum zp_code code = ZP_OK;
+    if (!reply_field(&reply->reply, "next"))
+        return ZP_OK;
+    pages_add(&pages, &reply->reply);
+    while (code == ZP_OK && pages.next >= 0) {
+        struct request request;
+        zp_reply *page;
+        pages_request(&pages, &request, (struct str){0});
+        code = api_ask(client, &request, NO_VALUE, &page);
+        if (code == ZP_OK)
+            pages_add(&pages, &page->reply);
+        zp_reply_free(page);
+        if (code == ZP_OK && between && !between(client))
+            code = api_fail(client);
+    }
+    if (code == ZP_OK)
+        pages_give(&pages, &reply->reply);
+    pages_release(&pages);
+    return code;
 }
 
 enum zp_code zp_get(zp_client *client, const char *key, int64_t at, zp_reply **reply)

@@ -43,6 +43,8 @@ static bool watch_request(zp_client *client, const zp_watch_spec *spec, struct r
     flag_set(request, FIELD_next, spec->next);
     flag_set(request, FIELD_duplicates, spec->duplicates);
     flag_set(request, FIELD_edge, spec->edge);
+    if (spec->paged)
+        request_set_int(request, FIELD_page, 0);
     if (spec->has_after)
         request_set_int(request, FIELD_after, spec->after);
     return true;
@@ -57,7 +59,17 @@ enum zp_code zp_watch(zp_client *client, const zp_watch_spec *spec, int64_t time
     if (!watch_request(client, spec, &request, &keys))
         return api_fail(client);
     api_timeout(&request, timeout_ms);
-    return api_ask(client, &request, str_of(spec->json), reply);
+    if (spec->want == ZP_WANT_SNAPSHOT)
+        request_set_int(&request, FIELD_page, 0);
+    if (api_ask(client, &request, str_of(spec->json), reply) != ZP_OK || !reply)
+        return api_fail(client);
+    int64_t revision = client->revision;
+    if (api_rest(client, *reply, NULL) != ZP_OK) {
+        zp_reply_free(*reply);
+        *reply = NULL;
+    }
+    client->revision = revision;
+    return api_fail(client);
 }
 
 enum zp_code zp_send_watch(zp_client *client, const zp_watch_spec *spec, int64_t timeout_ms, int64_t *id)

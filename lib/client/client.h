@@ -40,6 +40,26 @@ bool client_ask(struct client *client, struct request *request, struct str value
 bool client_do(struct client *client, struct request *request, struct str value, int64_t timeout_ms,
                struct reply *reply, struct err *err);
 
+/* ---- Answers in pages: how large a namespace may be is not limited by a frame ---- */
+
+/* Like client_do for get (without a key), keys, values and items: asks for one page after the other, all of
+ * one revision, and answers as if it had been one. When that revision falls off the log before its last page
+ * was read, it begins again at the newest, a few times, unless the request says at: then ERR_LOST. */
+bool client_do_all(struct client *client, struct request *request, int64_t timeout_ms, struct reply *reply,
+                   struct err *err);
+/* The same step by step, for a snapshot whose first page came with a lock or an event. */
+struct pages {
+    struct buf json; /* of those that are there */
+    int64_t rev;     /* that they are of */
+    int64_t next;    /* entry that the next one begins with; -1: all are there */
+};
+void pages_add(struct pages *pages, const struct reply *reply);
+/* The request for the next page; ns.data NULL: of the default namespace. */
+void pages_request(const struct pages *pages, struct request *request, struct str ns);
+/* All pages become the value of the reply that the first one came with. Releases pages. */
+void pages_give(struct pages *pages, struct reply *reply);
+void pages_release(struct pages *pages);
+
 /* ---- For event loops ---- */
 int client_fd(const struct client *client);
 short client_events(const struct client *client);

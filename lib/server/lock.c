@@ -103,12 +103,12 @@ void lock_unpark(struct parked *parked)
 static void lock_grant(struct server *server, struct lock *lock, struct parked *parked)
 {
     struct peer *peer = parked->peer;
-    AUTO_VALUE struct value *snapshot = space_map(store_look(server->store, lock_name(lock)), NOW);
     reply_begin(server, parked->id, store_revision(server->store));
-    reply_value(server, snapshot);
+    reply_snapshot(server, store_look(server->store, lock_name(lock)), NOW, parked->paged);
     if (server->value.len > WIRE_FRAME_MAX) {
-        parked_fail(parked, ERR_TOO_LARGE,
-                    "the namespace is larger than a frame of 16 MiB and cannot be locked");
+        parked_fail(
+            parked, ERR_TOO_LARGE,
+            "the namespace is larger than a frame of 16 MiB; lock it with 'page' and read it in pages");
         return;
     }
     random_hex(lock->token);
@@ -203,11 +203,12 @@ bool handle_lock(struct job *job, struct err *err)
     if (space_name_reserved(job->ns))
         return err_set(err, ERR_DENIED, "namespace '%.*s' is reserved and cannot be locked",
                        STR_ARG(job->ns));
-    if (!inside_check(job, lock_find(job), err))
+    if (!page_first_check(job, err) || !inside_check(job, lock_find(job), err))
         return false;
     struct parked *parked = parked_new(job, PARKED_LOCK, err);
     if (!parked)
         return err->code == ERR_NONE;
+    parked->paged = request_has(&job->request, page);
     if (parked->peer->holds >= PEER_HOLDS_MAX) {
         parked_free(parked);
         return err_set(err, ERR_BUSY, "this connection has %d claims, services and locks already",
@@ -243,7 +244,13 @@ bool handle_renew(struct job *job, struct err *err)
 static bool commit_apply(struct job *job, struct txn *txn, struct value **answer, struct err *err)
 {
     (void)answer;
-    return write_replace(txn, job->value, err);
+    if (!request_bool(&job->request, merge))
+        return write_replace(txn, job->value, err);
+    const struct value *keys = request_has(&job->request, keys) ? job->request.field[FIELD_keys].keys : NULL;
+    for (size_t i = 0; keys && i < value_len(keys); i++)
+        if (!write_delete(txn, value_as_str(list_at(keys, i)), STR(""), err))
+            return false;
+    return write_update(txn, job->value, err);
 }
 
 bool handle_commit(struct job *job, struct err *err)

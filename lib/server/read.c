@@ -104,6 +104,31 @@ static void print_member(struct buf *text, struct str key, const struct value *v
     value_print(text, value);
 }
 
+/* Into the reply that was begun. */
+static void reply_page(struct server *server, const struct space *space, int64_t at, struct page page,
+                       const char brackets[2])
+{
+    page.text = &server->value;
+    page.next = -1;
+    buf_add_char(page.text, brackets[0]);
+    space_each(space, at, page_add, &page);
+    buf_add_char(page.text, brackets[1]);
+    server->has_value = true;
+    if (page.next >= 0)
+        reply_int(server, "next", page.next);
+}
+
+void reply_snapshot(struct server *server, const struct space *space, int64_t at, bool paged)
+{
+    reply_page(server, space, at, (struct page){.print = print_member, .paged = paged}, "{}");
+}
+
+bool page_first_check(const struct job *job, struct err *err)
+{
+    return !request_has(&job->request, page) || request_int(&job->request, page) == 0 ||
+           err_set(err, ERR_INVALID, "'page' must be 0 here; further pages are read with get");
+}
+
 static bool answer_all(struct job *job,
                        void (*print)(struct buf *text, struct str key, const struct value *value),
                        const char brackets[2], struct err *err)
@@ -111,19 +136,10 @@ static bool answer_all(struct job *job,
     int64_t at, revision;
     if (!read_at(job, &at, &revision, err))
         return false;
-    struct server *server = job->server;
-    struct page page = {.text = &server->value,
-                        .print = print,
-                        .paged = request_has(&job->request, page),
-                        .from = request_int(&job->request, page),
-                        .next = -1};
+    struct page page = {
+        .print = print, .paged = request_has(&job->request, page), .from = request_int(&job->request, page)};
     job_begin(job, revision);
-    buf_add_char(page.text, brackets[0]);
-    space_each(job->space, at, page_add, &page);
-    buf_add_char(page.text, brackets[1]);
-    server->has_value = true;
-    if (page.next >= 0)
-        reply_int(server, "next", page.next);
+    reply_page(job->server, job->space, at, page, brackets);
     return job_send(job);
 }
 

@@ -82,6 +82,7 @@ struct parked {
     struct wait *wait;       /* PARKED_WATCH, PARKED_STREAM */
     struct buf path;         /* PARKED_WATCH, PARKED_STREAM: what is wanted of the key's value; empty: all */
     enum want want;          /* PARKED_WATCH, PARKED_STREAM */
+    bool paged;              /* PARKED_WATCH, PARKED_STREAM, PARKED_LOCK: of a snapshot the first page */
     bool ended;              /* PARKED_STREAM: by its first event */
     struct service *service; /* PARKED_SERVE */
     struct calls *calls;     /* PARKED_CALL: the list that it stands in */
@@ -189,6 +190,8 @@ void reply_int(struct server *server, const char *name, int64_t i);
 void reply_bool(struct server *server, const char *name, bool b);
 void reply_str(struct server *server, const char *name, struct str s);
 void reply_value(struct server *server, const struct value *value); /* the value frame; borrowed */
+/* The namespace as a map: all of it, or its first page and, when there are more, the field next. */
+void reply_snapshot(struct server *server, const struct space *space, int64_t at, bool paged);
 void reply_send(struct server *server, struct str identity, int fd);
 void reply_error(struct server *server, struct str identity, int fd, int64_t id, const struct err *err);
 /* The reply to a job: begin, then fields, then send; or all at once (value may be NULL). */
@@ -203,6 +206,8 @@ bool job_enter(struct job *job, struct err *err);
 
 /* The value frame holds named values for expressions, or there is none. */
 bool job_args_valid(const struct job *job, struct err *err);
+/* The request asks for no page, or for the first one. */
+bool page_first_check(const struct job *job, struct err *err);
 /* What a write does within its transaction; *answer may be set to a reference of the value to answer. */
 typedef bool change(struct job *job, struct txn *txn, struct value **answer, struct err *err);
 /* Keeps the reply that was just sent for a copy of this numbered request. */
@@ -236,6 +241,7 @@ struct watch_request {
     struct condition condition;
     struct watch_start start;
     enum want want;
+    bool paged;
 };
 bool watch_read(struct job *job, struct watch_request *watch, struct err *err);
 /* Answers with the event; false when it does not fit into an answer: then that was answered. */

@@ -51,6 +51,7 @@ bool handle_stream(struct job *job, struct err *err)
         return err->code == ERR_NONE;
     }
     parked->want = watch.want;
+    parked->paged = watch.paged;
     if (request_has(&job->request, path))
         buf_add_str(&parked->path, request_str(&job->request, path));
     parked->session = job->session;

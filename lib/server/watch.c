@@ -117,8 +117,8 @@ bool event_send(struct parked *parked, const struct watch_event *event)
     if (parked->want == WANT_EVENT)
         value = made = event->record ? record_event(event->record) : first_event(space, event->revision);
     else if (parked->want == WANT_SNAPSHOT)
-        value = made = space_map(space, event->revision);
-    if (value)
+        reply_snapshot(server, space, event->revision, parked->paged);
+    if (value && parked->want != WANT_SNAPSHOT)
         reply_value(server, value);
     bool fits = server->value.len <= WIRE_FRAME_MAX;
     reply_send(server, (struct str){peer->identity, peer->identity_len}, peer->fd);
@@ -207,8 +207,12 @@ static bool start_read(struct job *job, struct watch_start *start, struct err *e
 
 bool watch_read(struct job *job, struct watch_request *watch, struct err *err)
 {
-    return want_read(job, &watch->want, err) && start_read(job, &watch->start, err) &&
-           condition_read(job, &watch->condition, err);
+    watch->paged = request_has(&job->request, page);
+    if (!want_read(job, &watch->want, err) || !page_first_check(job, err))
+        return false;
+    if (watch->paged && watch->want != WANT_SNAPSHOT)
+        return err_set(err, ERR_INVALID, "'page' is for watches that want a snapshot");
+    return start_read(job, &watch->start, err) && condition_read(job, &watch->condition, err);
 }
 
 bool handle_watch(struct job *job, struct err *err)
@@ -224,6 +228,7 @@ bool handle_watch(struct job *job, struct err *err)
     struct watch_event event;
     int64_t missed;
     parked->want = watch.want;
+    parked->paged = watch.paged;
     if (request_has(&job->request, path))
         buf_add_str(&parked->path, request_str(&job->request, path));
     parked->session = job->session;

@@ -245,8 +245,11 @@ static bool op_check(const struct request *request, struct err *err)
     case OP_session_open:
     case OP_session_close:
         return need(request, FIELD_session, err);
-    case OP_renew:
     case OP_commit:
+        if (request_has(request, keys) && !request_bool(request, merge))
+            return err_set(err, ERR_INVALID, "field 'keys' of commit needs the field 'merge'");
+        return need(request, FIELD_token, err);
+    case OP_renew:
     case OP_abort:
         return need(request, FIELD_token, err);
     case OP_serve:

@@ -146,7 +146,7 @@ class Lock(Case):
     def test_namespace_larger_than_a_frame(self):
         for i in range(2):
             self.other.call("set", "x" * (9 << 20), key="k%d" % i)
-        self.refused("too_large", "cannot be locked", self.holder, "lock")
+        self.refused("too_large", "page", self.holder, "lock")
         self.other.call("clear")
 
     def test_waiting_bytes(self):

@@ -72,6 +72,36 @@ class Reads(Case):
         self.refused("too_large", "16 MiB", c, "get", ns="big")
         self.assertEqual(c.call("get", ns="big", page=0)["next"], 1)
 
+    def test_pages_of_snapshots(self):
+        """A lock and a watch give the first page; the rest is read at their revision."""
+        c, w = self.c, self.client()
+        for i in range(9):
+            c.call("set", "x" * (1 << 20), key="big%d" % i, ns="big")
+        w.send("watch", ns="big", want="snapshot", page=0, live=True)
+        w.call("ping")
+        locked = None
+        for name, first in (("watch", None), ("lock", None)):
+            if name == "lock":
+                first = locked = c.call("lock", ns="big", page=0)
+            else:
+                c.call("set", 1, key="n", ns="big")
+                first = w.receive()
+            got, page = dict(first["value"]), first
+            self.assertEqual(page["next"], 3, name)
+            while "next" in page:
+                page = c.call("get", ns="big", page=page["next"], at=first["rev"])
+                got.update(page["value"])
+            self.assertEqual(list(got), ["big%d" % i for i in range(9)] + ["n"], name)
+        token = locked["token"]
+        self.refused("not_found", "'no'", c, "commit", {}, ns="big", merge=True, keys=["no"], token=token)
+        self.refused("invalid", "'keys'", c, "commit", {}, ns="big", keys=["n"], token=token)
+        c.call("commit", {"n": 2, "m": 3}, ns="big", merge=True, keys=["big0", "big1"], token=token)
+        self.assertEqual(c.value("keys", ns="big"), ["big%d" % i for i in range(2, 9)] + ["n", "m"])
+        self.assertEqual(c.value("get", ns="big", key="n"), 2)
+        for op in ("lock", "watch"):
+            self.refused("invalid", "'page' must be 0", c, op, ns="big", page=1, **({"want": "snapshot"} if op == "watch" else {}))
+        self.refused("invalid", "snapshot", c, "watch", ns="big", page=0)
+
     def test_eval(self):
         c = self.c
         self.assertEqual(c.value("eval", expr="n + size(m.a)"), 4)

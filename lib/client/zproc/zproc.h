@@ -118,7 +118,9 @@ const char *zp_reply_header(const zp_reply *reply, size_t *len);
 enum zp_code zp_get(zp_client *client, const char *key, int64_t at, zp_reply **reply);
 /* The value of a key, or the given value when it is absent. */
 enum zp_code zp_get_or(zp_client *client, const char *key, const char *json, size_t len, zp_reply **reply);
-/* The whole namespace as a map. */
+/* The whole namespace as a map, also past 16 MiB: this and the three calls after zp_len() read it in pages of
+ * one revision, and begin again when that has fallen off the log before the last of them; ZP_LOST after a few
+ * times. */
 enum zp_code zp_get_all(zp_client *client, int64_t at, zp_reply **reply);
 /* Whether a key is there. */
 enum zp_code zp_has(zp_client *client, const char *key, int64_t at, bool *found);
@@ -228,6 +230,11 @@ enum zp_code zp_renew(zp_client *client);
 /* Makes the locked namespace equal to a map and unlocks it. ZP_CONFLICT when the lock is lost; nothing is
  * changed. */
 enum zp_code zp_commit(zp_client *client, const char *json, size_t len);
+/* Sets the keys of a map in the locked namespace, deletes count others, and unlocks it: for a state past 16
+ * MiB, of which a message only holds what changes. As zp_commit(); ZP_NOT_FOUND when a key to delete is
+ * absent. */
+enum zp_code zp_commit_changes(zp_client *client, const char *json, size_t len, const char *const *deleted,
+                               size_t count);
 /* Unlocks the namespace and leaves it as it was. ZP_CONFLICT when the lock is lost. */
 enum zp_code zp_abort(zp_client *client);
 
@@ -271,7 +278,9 @@ typedef struct zp_watch_spec {
     bool duplicates;  /* writes that change nothing count too */
     bool edge;        /* only when the condition turns true; streams always do so but for level */
     bool level;       /* streams: at each change after which the condition holds */
-    bool has_after;   /* start behind the revision after; 0: at the oldest that is kept */
+    bool paged;     /* zp_send_watch(), zp_send_stream(): of a snapshot past 16 MiB the first page comes, with
+                       the field next: the rest is asked for with the operation get, its fields page and at */
+    bool has_after; /* start behind the revision after; 0: at the oldest that is kept */
     int64_t after;
 } zp_watch_spec;
 

@@ -22,6 +22,8 @@ struct server {
     pthread_t thread;
     int drop;       /* this many requests are left unanswered, and the socket is bound again after each */
     int late_ms;    /* binds that much later */
+    int falls_off;  /* so often a second page is refused, as its revision has left the log */
+    int revision;   /* of pages */
     struct buf log; /* headers of all requests, a line each */
 };
 
@@ -34,6 +36,24 @@ static void *router_open(struct server *server)
     while (zmq_bind(router, server->endpoint) != 0 && time_now_ms() < until)
         poll(NULL, 0, 1);
     return router;
+}
+
+/* There are two pages; the second one may be refused. Its value frame, NULL: none. */
+static const char *reply_page(struct server *server, struct buf *buf, const struct request *request)
+{
+    long long id = (long long)request_int(request, id);
+    if (request_int(request, page) == 0) {
+        buf_add_format(buf, "{\"id\":%lld,\"ok\":true,\"rev\":%d,\"next\":1}", id,
+                       request_has(request, at) ? (int)request_int(request, at) : ++server->revision);
+        return "[1]";
+    }
+    if (server->falls_off > 0) {
+        server->falls_off--;
+        buf_add_format(buf, "{\"id\":%lld,\"ok\":false,\"error\":\"lost\",\"message\":\"it is gone\"}", id);
+        return NULL;
+    }
+    buf_add_format(buf, "{\"id\":%lld,\"ok\":true,\"rev\":%d}", id, (int)request_int(request, at));
+    return "[2,3]";
 }
 
 static void reply_text(struct buf *buf, const struct request *request)
@@ -76,7 +96,13 @@ static void *serve(void *argument)
             router = router_open(server);
         } else if (request.operation != OP_stats) {
             struct buf text = {0};
-            reply_text(&text, &request);
+            const char *page = NULL;
+            if (request_has(&request, page))
+                page = reply_page(server, &text, &request);
+            else
+                reply_text(&text, &request);
+            if (page)
+                value_len = snprintf(value, 64, "%s", page);
             zmq_send(router, peer, (size_t)peer_len, ZMQ_SNDMORE);
             zmq_send(router, "", 0, ZMQ_SNDMORE);
             zmq_send(router, text.data, text.len, value_len >= 0 ? ZMQ_SNDMORE : 0);
@@ -387,6 +413,58 @@ static void in_an_event_loop(void **state)
     server_stop(&server, client);
 }
 
+static bool pages_ask(struct server *server, struct client *client, int falls_off, int64_t at,
+                      struct reply *reply, struct err *err)
+{
+    struct request request = {.operation = OP_items};
+    server->falls_off = falls_off;
+    if (at >= 0)
+        request_set_int(&request, FIELD_at, at);
+    return client_do_all(client, &request, PATIENCE_MS, reply, err);
+}
+
+static void pages_are_joined(void **state)
+{
+    (void)state;
+    struct server server = {0};
+    struct reply reply;
+    struct err err = {0};
+    server_start(&server, "pages");
+    struct client *client = open_client(&server);
+    assert_true(pages_ask(&server, client, 0, -1, &reply, &err));
+    assert_string_equal(reply.value.data, "[1,2,3]");
+    assert_int_equal(reply.value.len, 7);
+    assert_int_equal(reply.rev, 1);
+    assert_null(reply_field(&reply, "next"));
+    assert_int_equal(str_find(reply.message.header, STR("next")), -1);
+    reply_release(&reply);
+    server_stop(&server, client);
+}
+
+/* The read begins again at a newer revision, and gives up in the end; not where the revision was asked for.
+ */
+static void pages_that_fall_off_the_log(void **state)
+{
+    (void)state;
+    struct server server = {0};
+    struct reply reply;
+    struct err err = {0};
+    server_start(&server, "falls");
+    struct client *client = open_client(&server);
+    assert_true(pages_ask(&server, client, 3, -1, &reply, &err));
+    assert_int_equal(reply.rev, 4);
+    assert_string_equal(reply.value.data, "[1,2,3]");
+    reply_release(&reply);
+    assert_false(pages_ask(&server, client, 100, -1, &reply, &err));
+    assert_int_equal(err.code, ERR_LOST);
+    assert_non_null(strstr(err.message, "faster"));
+    assert_int_equal(server.revision, 9);
+    assert_false(pages_ask(&server, client, 1, 3, &reply, &err));
+    assert_int_equal(err.code, ERR_LOST);
+    assert_non_null(strstr(err.message, "it is gone"));
+    server_stop(&server, client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +482,8 @@ int main(void)
         cmocka_unit_test(not_asked_again),
         cmocka_unit_test(outcome_unknown),
         cmocka_unit_test(in_an_event_loop),
+        cmocka_unit_test(pages_are_joined),
+        cmocka_unit_test(pages_that_fall_off_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

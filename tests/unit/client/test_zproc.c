@@ -237,6 +237,26 @@ static void whole_namespaces(void **state)
 
 #define LARGE (6 << 20)
 
+/* A lock, and what a watch wants, are not limited by a message either. */
+static void whole_snapshots(zp_client *client, size_t least)
+{
+    zp_watch_spec spec = {.condition = ZP_AVAILABLE, .want = ZP_WANT_SNAPSHOT, .key = "a"};
+    const char *const gone[] = {"a", "b"};
+    zp_reply *reply;
+    size_t len;
+    check(client, zp_watch(client, &spec, 0, &reply));
+    assert_non_null(zp_reply_value(reply, &len));
+    assert_true(len > least - 64);
+    zp_reply_free(reply);
+    check(client, zp_lock(client, PATIENCE_MS, &reply));
+    assert_non_null(zp_reply_value(reply, &len));
+    assert_true(len > least - 64);
+    zp_reply_free(reply);
+    check(client, zp_commit_changes(client, "{\"n\":1}", ZP_TEXT, gone, 2));
+    check(client, zp_keys(client, ZP_NOW, &reply));
+    assert_reply(reply, "[\"c\",\"n\"]");
+}
+
 static void pages(void **state)
 {
     zp_client *client = *state;
@@ -249,7 +269,7 @@ static void pages(void **state)
     large[LARGE] = '\0';
     for (size_t i = 0; i < LENGTH_OF(keys); i++)
         check(client, zp_set(client, keys[i], large, LARGE));
-    assert_refused(client, zp_items(client, ZP_NOW, &reply), ZP_TOO_LARGE, "");
+    assert_refused(client, zp_request(client, "items", NULL, NULL, 0, &reply), ZP_TOO_LARGE, "");
     size_t len, all = 0;
     for (size_t parts = 0; next >= 0; parts++) {
         assert_true(parts < LENGTH_OF(keys));
@@ -260,6 +280,12 @@ static void pages(void **state)
         at = zp_revision(client);
     }
     assert_true(all > 3 * LARGE);
+    check(client, zp_items(client, at, &reply));
+    assert_non_null(zp_reply_value(reply, &len));
+    assert_int_equal(len, all - 2); /* two times "][" for "," */
+    assert_false(zp_reply_number(reply, "next", &next));
+    zp_reply_free(reply);
+    whole_snapshots(client, len);
     check(client, zp_items_page(client, ZP_NOW, 0, NULL, &next));
     check(client, zp_namespaces(client, &reply));
     assert_non_null(strstr(zp_reply_value(reply, NULL), "\"test-"));
