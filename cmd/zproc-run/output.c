@@ -2,10 +2,7 @@
  * the console; the last line of stdout is the result; the end of stderr is kept for the summary. */
 #include "run_priv.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define RESULT_MAX (64 * 1024)
 #define LINE_BYTES (64 * 1024)       /* a longer line is shown in pieces */
@@ -14,7 +11,7 @@
 
 static char *log_path(struct run *run, const struct task *task, struct err *err)
 {
-    if (!task->worker->log_file.raw) {
+    if (!task->worker->log.file.raw) {
         char *path = mem_format("%s/%s.log", run->folder.run, task->name);
         for (char *at = path + strlen(run->folder.run) + 1; *at; at++)
             if (*at == '/')
@@ -25,7 +22,7 @@ static char *log_path(struct run *run, const struct task *task, struct err *err)
     AUTO_BUF struct buf text = {0};
     environment_inherit(&env);
     struct scope scope = {.run = run, .task = task, .env = &env};
-    bool ok = scope_expand(&scope, &task->worker->log_file, &text, err);
+    bool ok = scope_expand(&scope, &task->worker->log.file, &text, err);
     environment_release(&env);
     if (!ok)
         return NULL;
@@ -42,10 +39,8 @@ static void open_log(struct output *output, struct task *task)
     if (!task->log)
         task->log = log_path(run, task, &err);
     if (task->log)
-        output->log = open(task->log, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, 0644);
-    if (task->log && output->log < 0)
-        err_errno(&err, errno, "cannot write '%s'", task->log);
-    if (output->log < 0)
+        output->log = log_open(run, task->log, output->settings, &err);
+    if (!output->log)
         run_say(run, 1, "%s: no log: %s", task->name, err.message);
 }
 
@@ -55,7 +50,7 @@ void output_open(struct output *output, struct run *run, struct task *task)
     *output = (struct output){.run = run,
                               .name = task->name,
                               .worker = (size_t)(task->worker - run->plan->workers),
-                              .log = -1,
+                              .settings = &task->worker->log,
                               .wants_result = task->worker->result_stdout,
                               .tail = parent ? &parent->tail : &task->tail};
     open_log(output, task);
@@ -146,7 +141,7 @@ static void show(struct output *output, int stream, struct str bytes)
 {
     struct run *run = output->run;
     enum output_mode mode = run->options->output;
-    if (mode == OUTPUT_QUIET)
+    if (mode == OUTPUT_QUIET || output->settings->hide)
         return;
     if (mode == OUTPUT_RAW) {
         sink_add(stream == 2 ? &run->errors : &run->out, bytes);
@@ -164,10 +159,10 @@ void output_bytes(struct output *output, int stream, struct str bytes)
 {
     if (bytes.len == 0)
         return;
-    if (output->log >= 0 && !fd_write_all(output->log, bytes.data, bytes.len)) {
-        run_say(output->run, 1, "%s: cannot write its log any more: %s", output->name, strerror(errno));
-        fd_close(&output->log);
-    }
+    if (output->log && output->settings->timestamps)
+        log_lines(output->log, &output->unlogged[stream - 1], bytes);
+    else if (output->log)
+        log_bytes(output->log, bytes);
     if (stream == 1 && output->wants_result)
         track_result(output, bytes);
     if (stream == 2)
@@ -208,9 +203,13 @@ void output_result(const struct output *output, struct buf *json)
 
 void output_release(struct output *output)
 {
-    fd_close(&output->log);
-    buf_release(&output->lines[0]);
-    buf_release(&output->lines[1]);
+    for (int i = 0; i < 2; i++) {
+        if (output->log)
+            log_flush(output->log, &output->unlogged[i]);
+        buf_release(&output->unlogged[i]);
+        buf_release(&output->lines[i]);
+    }
+    log_close(output->log);
     buf_release(&output->held);
     buf_release(&output->last);
 }

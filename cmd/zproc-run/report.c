@@ -103,7 +103,7 @@ static struct view_worker describe(const struct sup_task *info, const struct tas
         .reason = info->reason,
         .log = task->log ? task->log : "",
         .result = info->result,
-        .tail = buf_str(&task->tail),
+        .tail = task->worker->log.hide ? (struct str){0} : buf_str(&task->tail),
         .attempts = info->attempt,
         .exit = info->status,
         .signal = info->signal,

@@ -311,16 +311,31 @@ void sink_add(struct sink *sink, struct str bytes);
 void sink_flush(struct sink *sink, int64_t until_ms);
 void sink_close(struct sink *sink);
 
+/* ---- log.c: log files ---- */
+
+struct log;
+/* The log of that path, shared by all who write to it; the first one's settings count. NULL with err. */
+struct log *log_open(struct run *run, const char *path, const struct plan_log *settings, struct err *err);
+void log_close(struct log *log); /* NULL is fine */
+/* Lines with the time in front. partial keeps what has no newline yet, one for each stream that writes. */
+void log_lines(struct log *log, struct buf *partial, struct str bytes);
+/* Ends a line that has no newline. */
+void log_flush(struct log *log, struct buf *partial);
+/* Bytes as they are. */
+void log_bytes(struct log *log, struct str bytes);
+
 /* ---- output.c: what workers print ---- */
 
 struct output {
     struct run *run;
-    const char *name;    /* borrowed from the task */
-    size_t worker;       /* its place in the manifest */
-    int log;             /* descriptor, -1: none */
-    struct buf lines[2]; /* of each stream: the line that has no end yet */
-    struct buf held;     /* group, failed: kept until the end */
-    size_t dropped;      /* bytes that did not fit there */
+    const char *name; /* borrowed from the task */
+    size_t worker;    /* its place in the manifest */
+    const struct plan_log *settings;
+    struct log *log;        /* NULL: none */
+    struct buf unlogged[2]; /* of each stream: the line that has no end yet, for the log */
+    struct buf lines[2];    /* the same for the console */
+    struct buf held;        /* group, failed: kept until the end */
+    size_t dropped;         /* bytes that did not fit there */
     bool wants_result, last_ended, last_long;
     struct buf last;  /* last line of stdout */
     struct buf *tail; /* end of stderr; borrowed from the task */
@@ -381,6 +396,7 @@ struct run {
     uint32_t met;      /* how many tasks of sup were taken in */
     size_t name_width;
     struct process *processes;
+    struct table logs; /* that are open, by path */
     bool paused,
         lossy; /* workers are paused; a stop was asked for: what the console cannot take is dropped */
     struct sink out, errors;

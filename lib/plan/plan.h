@@ -113,6 +113,14 @@ struct plan_trigger {
     int64_t max; /* 0: no limit */
 };
 
+struct plan_log {
+    struct plan_text file; /* raw NULL: a file in the run's folder */
+    int64_t max_size;      /* bytes; 0: never rotated */
+    int64_t keep;          /* rotated files */
+    bool timestamps;       /* in front of each line */
+    bool hide;             /* from the terminal */
+};
+
 struct plan_worker {
     char *name, *description;
     struct plan_place place;
@@ -136,7 +144,7 @@ struct plan_worker {
         int64_t grace_ms;
         struct plan_command run;
     } stop;
-    struct plan_text log_file; /* raw NULL: a file in the run's folder */
+    struct plan_log log;
     struct plan_trigger trigger;
 };
 

@@ -3,6 +3,8 @@
 
 #include <signal.h>
 
+#define LOG_SIZE_MIN 1024
+
 void replicas_read(struct loader *loader, const struct node *node, void *target)
 {
     struct plan_worker *worker = target;
@@ -86,6 +88,15 @@ void stop_signal_read(struct loader *loader, const struct node *node, void *targ
     else
         diag_add_at(&loader->diag, node, "no signal '%.*s'; write its name, like SIGTERM or INT",
                     STR_ARG(node->text));
+}
+
+/* A file that holds hardly a line would be renamed all the time. */
+void log_finish(struct loader *loader, const struct node *map, void *target)
+{
+    const struct plan_log *log = target;
+    if (log->max_size > 0 && log->max_size < LOG_SIZE_MIN)
+        diag_add_at(&loader->diag, ynode_get(map, STR("max_size")),
+                    "'max_size' must be at least 1KiB, or 0 for a file that grows without end");
 }
 
 /* ---- ready ---- */

@@ -49,6 +49,7 @@ dead() {
   done
 }
 
+# log_of WORKER [FOLDER]: what it has printed, its log without the times.
 log_of() {
-  cat ".zproc/logs/latest/$1.log"
+  cut -b 26- "${2:-.zproc/logs/latest}/$1.log"
 }

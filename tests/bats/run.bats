@@ -492,7 +492,7 @@ workers:
   baker: {run: 'zproc set num_pizza 1; zproc set num_pizza "\"two\""; zproc del num_pizza'}
 EOF
   run -0 zproc run
-  [ "$(log_of want_pizza)" = $'num_pizza 1 []\n{"num_pizza":1}num_pizza two []\n{"num_pizza":"two"}num_pizza  [1]\n{}' ] || {
+  [ "$(log_of want_pizza)" = $'num_pizza 1 []\n{"num_pizza":1}\nnum_pizza two []\n{"num_pizza":"two"}\nnum_pizza  [1]\n{}' ] || {
     log_of want_pizza
     return 1
   }
@@ -628,7 +628,7 @@ workers: {w: {run: 'true'}}" >short.yaml
   head -c 100000 /dev/zero | tr '\0' x | zproc set big -
   run_end 0
   grep -q "big | 100000" out
-  [ "$(cat "$mine/w.log")" = hello ]
+  [ "$(log_of w "$mine")" = hello ]
   zproc run -q -f short.yaml
   [ ! -e "$mine" ]
 }
@@ -637,7 +637,7 @@ workers: {w: {run: 'true'}}" >short.yaml
   manifest <<'EOF'
 version: 1
 workers:
-  w: {run: 'head -c 30000000 /dev/urandom | tee sent'}
+  w: {run: 'head -c 30000000 /dev/urandom | tee sent', log: {timestamps: false, max_size: 0}}
 EOF
   run -0 zproc run --output quiet
   cmp sent .zproc/logs/latest/w.log
@@ -919,7 +919,7 @@ workers:
 EOT
   zproc run >/dev/full 2>err
   grep -q "cannot print what workers print any more: No space left on device" err
-  [ "$(cat .zproc/logs/latest/w.log)" = hello ]
+  [ "$(log_of w)" = hello ]
 }
 
 # A reader of $1 that reads nothing; sets READER.

@@ -128,7 +128,11 @@ static void test_worker_defaults(void **state)
     assert_int_equal(a->stop.signal, SIGTERM);
     assert_int_equal(a->stop.grace_ms, 10000);
     assert_false(a->stop.run.given);
-    assert_null(a->log_file.raw);
+    assert_null(a->log.file.raw);
+    assert_int_equal(a->log.max_size, 10 << 20);
+    assert_int_equal(a->log.keep, 5);
+    assert_true(a->log.timestamps);
+    assert_false(a->log.hide);
 }
 
 static void test_section_defaults(void **state)
@@ -250,7 +254,7 @@ static void test_worker_keys(void **state)
     assert_int_equal(a->stop.grace_ms, 250);
     assert_false(a->stop.run.shell);
     assert_texts(&a->stop.run.words, "halt now");
-    assert_string_equal(a->log_file.raw, "a.log");
+    assert_string_equal(a->log.file.raw, "a.log");
 }
 
 static void test_ready_and_restart(void **state)
@@ -479,7 +483,7 @@ static void test_templates(void **state)
     assert_string_equal(a->run.words.items[0].raw, "echo ${{ quote(vars.x) }}");
     assert_non_null(a->args.items[0].template);
     assert_null(a->args.items[1].template);
-    assert_true(a->dir.template && a->stop.run.words.items[0].template && a->log_file.template);
+    assert_true(a->dir.template && a->stop.run.words.items[0].template && a->log.file.template);
     assert_non_null(a->retry.args.items[0].template);
 }
 

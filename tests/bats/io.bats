@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# What goes in and out of workers: logs, secrets, probes that look at output and sockets, files that are watched.
+
+load helper
+load run-helper
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return 1
+  mkdir work && cd work || return 1
+}
+
+teardown() {
+  run_teardown
+}
+
+# ---- Logs ----
+
+@test "each line of a log begins with the time; partial lines are put together, none is lost" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w:
+    run: |
+      printf 'one, '; echo err >&2; sleep 0.05; echo two; printf 'b\377d\000\n\n'
+      head -c 200000 /dev/zero | tr '\0' x; echo y; printf 'no newline'
+EOF
+  before=$(date -u +%Y-%m-%dT%H:%M:%S)
+  run -0 zproc run --output quiet
+  log=.zproc/logs/latest/w.log
+  [ "$(LC_ALL=C grep -acvE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z ' $log)" = 0 ]
+  [[ ! "$(head -c 19 $log)" < "$before" ]]
+  {
+    printf 'err\none, two\nb\377d\000\n\n'
+    head -c 200000 /dev/zero | tr '\0' x
+    printf 'y\nno newline\n'
+  } >expected
+  log_of w | cmp - expected
+}
+
+@test "timestamps: false keeps the bytes as they are" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w: {run: 'printf "a\nb"', log: {timestamps: false}}
+EOF
+  run -0 zproc run --output quiet
+  [ "$(od -An -c .zproc/logs/latest/w.log | tr -d ' ')" = 'a\nb' ]
+}
+
+@test "a log is rotated at the end of a line; of older files as many stay as keep says" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w: {run: 'seq 1000 3000', log: {file: logs/w.log, max_size: 10KiB, keep: 3, timestamps: false}}
+EOF
+  run -0 zproc run --output quiet
+  [ "$(ls logs)" = "w.log" ]
+  [ "$(cat logs/w.log)" = "$(seq 1000 3000)" ] # 10005 bytes
+  zproc run --output quiet
+  [ "$(ls logs | tr '\n' ' ')" = "w.log w.log.1 " ]
+  sed -i 's/3000/6000/' zproc.yaml
+  zproc run --output quiet
+  [ "$(ls logs | tr '\n' ' ')" = "w.log w.log.1 w.log.2 w.log.3 " ]
+  for file in logs/*; do
+    [ "$(stat -c %s "$file")" -le 10240 ]
+    [ "$(grep -vcE '^[0-9]{4}$' "$file")" = 0 ]
+  done
+  [ "$(cat logs/w.log.3 logs/w.log.2 logs/w.log.1 logs/w.log | tail -n 5001)" = "$(seq 1000 6000)" ]
+}
+
+@test "instances that share a log take turns line by line, over restarts and rotations" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w:
+    run: |
+      for i in $(seq 500); do printf '%s' "$ZPROC_REPLICA.$ZPROC_ATTEMPT."; echo "$i"; done
+      test $ZPROC_ATTEMPT = 2
+    replicas: 3
+    retry: {max: 1, delay: 0}
+    log: {file: all.log, max_size: 10KiB, keep: 100}
+EOF
+  run -0 zproc run --output quiet
+  cat all.log* | cut -b 26- | sort >got
+  for r in 0 1 2; do for a in 1 2; do seq -f "$r.$a.%.0f" 500; done; done | sort >expected
+  cmp got expected
+  [ -e all.log.5 ]
+}
+
+@test "a log that cannot be written: one warning, and the worker goes on" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w: {run: 'for i in $(seq 200); do echo $i; done; echo last', log: {file: /dev/full}}
+  x: {run: 'echo x', log: {file: /proc/no/such}}
+EOF
+  run -0 --separate-stderr zproc run
+  [ "$(grep -c "cannot be written, output is lost until it can: No space left on device" <<<"$stderr")" = 1 ]
+  grep -q "x: no log: cannot write '/proc/no/such'" <<<"$stderr"
+  [ "$(grep -c '^w' <<<"$output")" = 201 ]
+}
+
+@test "a log on a disk that was full says what is missing" {
+  [ "$(id -u)" = 0 ] || skip "needs root for a small disk"
+  mkdir small
+  mount -t tmpfs -o size=64k none small || skip "cannot mount"
+  manifest <<'EOF'
+version: 1
+workers:
+  w:
+    run: |
+      seq 50000; rm small/filler; echo back
+    log: {file: small/w.log}
+EOF
+  head -c 32000 /dev/zero >small/filler
+  run -0 --separate-stderr zproc run --output quiet
+  cp small/w.log got
+  umount small
+  grep -qaE '^\[zproc: [0-9]+ bytes are missing here\]$' got
+  [ "$(cut -b 26- got | tail -n 1)" = back ]
+}
+
+@test "hide: not on the terminal, but in the log" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w: {run: 'echo hidden; echo oops >&2; exit 3', log: {hide: true}}
+EOF
+  for mode in prefix raw json group failed; do
+    run -3 zproc run --output $mode
+    [[ $output != *hidden* && $output != *oops* ]]
+    [ "$(log_of w | sort)" = $'hidden\noops' ]
+  done
+}
