@@ -710,7 +710,7 @@ static void test_keys(void **state)
     struct keys_seen seen = {0};
     plan_keys(key_visit, &seen);
     assert_true(seen.count > 100);
-    assert_true(seen.refused > 30);
+    assert_true(seen.refused > 0);
     assert_true(seen.retry_delay && seen.matrix && seen.needs_is);
 }
 
