@@ -134,3 +134,29 @@ candidate 2
   expect 0 "configs/ci.yaml: ok, 7 workers" zproc check -f configs/ci.yaml
   zproc run -f configs/ci.yaml --dry-run | grep -q '^build '
 }
+
+@test "luck test: the right number ends both" {
+  example luck-test
+  said "a number between 0.2 and 0.4
+stop was set, the generator ends"
+}
+
+@test "remote exceptions: another worker learns why" {
+  example remote-exceptions
+  grep -qx "caught it: exit status 3" said
+  grep -q "ValueError: hello" out err
+}
+
+@test "retries: other arguments from the first retry on" {
+  example retries
+  said "attempt 1 at the main server
+attempt 2 at the mirror
+attempt 3 at the mirror"
+}
+
+@test "namespaces: the same key twice" {
+  example namespaces
+  said "red: 1
+blue: 2
+default: nothing"
+}
