@@ -32,8 +32,7 @@ void run_id_make(char id[32])
     id[len + sizeof random] = '\0';
 }
 
-/* A new file with this text, put in place of the old one as a whole. */
-static bool file_replace(const char *path, struct str text, struct err *err)
+bool file_replace(const char *path, struct str text, struct err *err)
 {
     AUTO_FREE char *aside = mem_format("%s.%ld", path, (long)getpid());
     unlink(aside); /* of an earlier process with our number */

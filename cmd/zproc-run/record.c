@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define TAIL_MAX 4096
+
 static void claim_space(struct run *run, char *space);
 
 static void claimed(struct run *run, struct task *task, int64_t tag, struct reply *reply)
@@ -81,6 +83,44 @@ void records_initial(struct run *run)
     }
 }
 
+static const char *worker_kind(const struct plan_worker *worker)
+{
+    return worker->trigger.given ? "trigger" : worker->service ? "service" : "job";
+}
+
+/* The end of what a failed worker wrote to stderr; what it was cut in is no character any more. */
+static void add_tail(struct buf *json, const struct task *task)
+{
+    AUTO_BUF struct buf text = {0};
+    view_add_utf8(&text, buf_str(&task->tail));
+    struct str tail = buf_str(&text);
+    if (tail.len > TAIL_MAX)
+        tail = (struct str){tail.data + tail.len - TAIL_MAX, TAIL_MAX};
+    while (tail.len > 0 && ((unsigned char)tail.data[0] & 0xc0) == 0x80) {
+        tail.data++;
+        tail.len--;
+    }
+    buf_add_text(json, ",\"tail\":");
+    string_print(json, tail);
+}
+
+/* What sup does not know, or what is not about the task's life. */
+static void add_more(struct buf *json, const struct task *task, const struct sup_task *info)
+{
+    bool failed = info->state == TASK_FAILED || info->state == TASK_TIMEOUT || info->state == TASK_LOST;
+    json->len--; /* the bracket at its end */
+    buf_add_text(json, ",\"worker\":");
+    string_print(json, str_of(info->worker->name));
+    buf_add_format(json, ",\"kind\":\"%s\"", worker_kind(info->worker));
+    if (info->worker->optional)
+        buf_add_text(json, ",\"optional\":true");
+    if (!info->worker->start)
+        buf_add_text(json, ",\"start\":false");
+    if (failed)
+        add_tail(json, task);
+    buf_add_char(json, '}');
+}
+
 static void add_record(struct run *run, struct buf *json, uint32_t number)
 {
     struct sup_task info;
@@ -92,6 +132,7 @@ static void add_record(struct run *run, struct buf *json, uint32_t number)
     string_print(json, str_of(info.name));
     buf_add_char(json, ':');
     sup_record_print(json, &info, task->log ? task->log : "");
+    add_more(json, task, &info);
 }
 
 static void add_run(struct run *run, struct buf *json)
@@ -100,6 +141,30 @@ static void add_run(struct run *run, struct buf *json)
         buf_add_char(json, ',');
     buf_add_text(json, "\"run\":");
     sup_run_record_print(json, run->sup);
+    json->len--; /* the bracket at its end */
+    buf_add_format(json, ",\"id\":\"%s\"}", run->id);
+}
+
+static void add_all(struct run *run, struct buf *json)
+{
+    buf_add_char(json, '{');
+    for (uint32_t i = 0; i < run->task_count; i++)
+        add_record(run, json, i);
+    add_run(run, json);
+    buf_add_char(json, '}');
+}
+
+void records_keep(struct run *run)
+{
+    struct err err;
+    AUTO_BUF struct buf json = {0};
+    if (!run->folder.run)
+        return;
+    AUTO_FREE char *path = mem_format("%s/records.json", run->folder.run);
+    add_all(run, &json);
+    buf_add_char(&json, '\n');
+    if (!file_replace(path, buf_str(&json), &err))
+        run_say(run, 1, "no records of this run are kept: %s", err.message);
 }
 
 static void published(struct run *run, struct task *task, int64_t tag, struct reply *reply)
@@ -131,11 +196,7 @@ void records_publish(struct run *run)
     if (!run->records.token)
         return;
     AUTO_BUF struct buf json = {0};
-    buf_add_char(&json, '{');
-    for (uint32_t i = 0; i < run->task_count; i++)
-        add_record(run, &json, i);
-    add_run(run, &json);
-    buf_add_char(&json, '}');
+    add_all(run, &json);
     send_records(run, OP_replace, &json);
 }
 

@@ -332,6 +332,7 @@ static void finish(struct run *run)
 {
     if (run->over) {
         publish_end(run);
+        records_keep(run);
         report_summary(run);
     }
     state_close(run);

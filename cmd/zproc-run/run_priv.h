@@ -44,6 +44,8 @@ struct folder {
     int lock;     /* held on `run` while the run goes on, so that its logs are not cleared away; -1: none */
     bool made;    /* root did not exist before */
 };
+/* A new file with this text, put in place of the old one as a whole. */
+bool file_replace(const char *path, struct str text, struct err *err);
 /* Makes ID: sortable by time, unpredictable. */
 void run_id_make(char id[32]);
 bool folder_open(struct folder *folder, const struct plan *plan, const char *id, bool logs, struct err *err);
@@ -165,6 +167,8 @@ void records_publish(struct run *run);
 void records_touch(struct run *run, uint32_t task); /* SUP_NO_TASK: the run's own */
 void records_flush(struct run *run);
 void records_release(struct records *records);
+/* At the end: leaves them in the folder of the run, for who asks when the server is gone. */
+void records_keep(struct run *run);
 /* Initial state of the manifest. */
 void records_initial(struct run *run);
 

@@ -165,6 +165,7 @@ bool context_ask_all(struct context *context, struct request *request, struct bu
     if (context->verbose && !context->quiet)
         tell_time(context, start_us, &reply);
     buf_add_str(json, reply.value);
+    request_set_int(request, FIELD_at, reply.rev);
     reply_release(&reply);
     return true;
 }

@@ -111,7 +111,7 @@ bool context_ask(struct context *context, struct request *request, struct str va
 /* Sends without waiting; client_next has the answer. The connection is there already. */
 bool context_send(struct context *context, struct request *request, struct err *err);
 /* Asks for all keys, page by page, all of one revision; json: what one answer would have held. A request that
- * has a namespace keeps it. */
+ * has a namespace keeps it; its `at` is that revision then. */
 bool context_ask_all(struct context *context, struct request *request, struct buf *json, struct err *err);
 /* An answer that holds the first page of a snapshot gets the other ones too. */
 bool context_ask_rest(struct context *context, struct reply *reply, struct err *err);

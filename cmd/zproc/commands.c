@@ -8,6 +8,7 @@ extern const struct command cmd_set, cmd_del, cmd_update, cmd_replace, cmd_clear
 extern const struct command cmd_watch, cmd_events, cmd_go_live;
 extern const struct command cmd_server, cmd_ping, cmd_stats;
 extern const struct command cmd_run, cmd_check;
+extern const struct command cmd_ps, cmd_wait;
 
 const struct command *const commands[] = {
     &cmd_get,        &cmd_has,   &cmd_keys,    &cmd_values,  &cmd_items,   &cmd_len,
@@ -15,13 +16,12 @@ const struct command *const commands[] = {
     &cmd_setdefault, &cmd_pop,   &cmd_popitem, &cmd_incr,    &cmd_append,  &cmd_extend,
     &cmd_remove,     &cmd_cas,   &cmd_patch,   &cmd_atomic,  &cmd_txn,     &cmd_dump,
     &cmd_load,       &cmd_watch, &cmd_events,  &cmd_go_live, &cmd_server,  &cmd_ping,
-    &cmd_stats,      &cmd_run,   &cmd_check,   NULL,
+    &cmd_stats,      &cmd_run,   &cmd_check,   &cmd_ps,      &cmd_wait,    NULL,
 };
 
 const char *const commands_later[] = {
-    "up",      "down", "attach", "graph",  "import", "init",    "keygen", "map",
-    "results", "ps",   "logs",   "start",  "stop",   "restart", "signal", "scale",
-    "spawn",   "wait", "return", "reload", "top",    "history", "report", NULL,
+    "up",   "down",    "attach", "graph", "import", "init",   "keygen", "map", "results", "logs",   "start",
+    "stop", "restart", "signal", "scale", "spawn",  "return", "reload", "top", "history", "report", NULL,
 };
 
 const struct command *command_find(const char *name)

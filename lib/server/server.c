@@ -129,6 +129,16 @@ static size_t server_batch(struct server *server)
     return count;
 }
 
+/* Who waits for what has happened already is told before the end. */
+static void server_drain(struct server *server)
+{
+    int64_t until = time_now_ms() + DRAIN_MS;
+    do {
+        server_search(server);
+        server_settle(server);
+    } while (store_scans(server->store) && time_now_ms() < until);
+}
+
 bool server_run(struct server *server, int stop_fd, struct err *err)
 {
     struct err failure = {0};
@@ -144,6 +154,7 @@ bool server_run(struct server *server, int stop_fd, struct err *err)
                 buf_release(&server->value);
         } while (count == BATCH_COUNT);
     }
+    server_drain(server);
     if (failure.code != ERR_NONE && err)
         *err = failure;
     return failure.code == ERR_NONE;

@@ -8,6 +8,7 @@
 
 #define BATCH_COUNT    256           /* requests that are taken at once */
 #define BATCH_BYTES    (1024 * 1024) /* of requests, and of their answers, that end a batch */
+#define DRAIN_MS       200           /* that the end waits for the search of the log */
 #define PEER_HOLDS_MAX 1024          /* claims and services of a connection */
 
 /* ---- Transport: libzmq behind five functions (bind, receive, send, gone, poll) ---- */

@@ -18,8 +18,9 @@
 #include <zmq.h>
 
 #define HANDSHAKE_MS    3000
-#define HIGH_WATER      16 /* messages a peer, in each direction */
-#define SPARE_FDS       32 /* descriptors that are never given to connections */
+#define LINGER_MS       500 /* at the end, for answers that are on their way */
+#define HIGH_WATER      16  /* messages a peer, in each direction */
+#define SPARE_FDS       32  /* descriptors that are never given to connections */
 #define MONITOR_ADDRESS "inproc://monitor"
 
 struct transport {
@@ -251,6 +252,8 @@ void transport_close(struct transport *transport)
     if (transport->socket_file)
         unlink(transport->socket_file);
     if (transport->router) {
+        /* What was answered is still delivered, but not to somebody who does not read it. */
+        option_int(transport, ZMQ_LINGER, LINGER_MS, NULL);
         zmq_socket_monitor(transport->router, NULL, 0);
         zmq_close(transport->router);
     }

@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check ps wait help'
 _zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -31,6 +31,8 @@ _zproc_options() {
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
     run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
     check) echo '-f --manifest --var' ;;
+    ps) echo '-A --all --run' ;;
+    wait) echo '--all --any --safe -t --timeout --run' ;;
     esac
 }
 
@@ -59,6 +61,8 @@ _zproc_takes() {
     'run '-f | 'run '--manifest) echo file ;;
     'check '--var) echo value ;;
     'check '-f | 'check '--manifest) echo file ;;
+    'ps '--run) echo value ;;
+    'wait '-t | 'wait '--timeout | 'wait '--run) echo value ;;
     *' '-a | *' '--address | *' '-n | *' '--namespace | *' '--session) echo value ;;
     esac
 }

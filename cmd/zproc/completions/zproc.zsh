@@ -43,6 +43,8 @@ _zproc_commands() {
     'stats:Print figures of the server\: a table on a terminal, else JSON'
     'run:Run a manifest, or one command with a state of its own, until it ends'
     'check:Read a manifest and say what is wrong with it'
+    'ps:Show the workers of a run'
+    'wait:Wait until workers have ended, and print their results'
     'help:Show help, or that of a command'
   )
   _describe -t commands command commands
@@ -567,6 +569,37 @@ _zproc() {
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' \
         '*:\[WORKER...\]: ' ;;
+    ps)
+      _arguments -s -S \
+        '(-A --all)'{-A,--all}'[the workers of every run on this server]' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[NAME...\]: ' ;;
+    wait)
+      _arguments -s -S \
+        '--all[all jobs (the default without NAMEs)]' \
+        '--any[only until the first of them has ended]' \
+        '--safe[a line of JSON each\: the result, or {"error"\: ...}; failures do not end it]' \
+        '(-t --timeout)'{-t,--timeout}'[wait so long at most (5s, 1m); then status 124]:TIME: ' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[NAME...\]: ' ;;
     help) _zproc_commands ;;
   esac
 }
