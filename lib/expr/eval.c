@@ -251,6 +251,8 @@ static struct value *eval_run(const struct expr *expr, const struct node *node, 
     struct value *value = eval_node(ev, node, &cell) ? cell_to_value(ev, &cell) : NULL;
     if (!value && err)
         *err = cause;
+    if (ev->scope && ev->scope->steps)
+        *ev->scope->steps += ev->steps;
     value_unref(ev->whole[EXPR_STATE]);
     value_unref(ev->whole[EXPR_OLD]);
     free(ev->slots);

@@ -49,6 +49,8 @@ struct expr_scope {
     const struct value *args;
     /* quote(x) is defined (in ${{ }} only). */
     bool quote;
+    /* Counts the steps of all evaluations; NULL: nobody wants to know. */
+    size_t *steps;
 };
 
 /* The value, or NULL with ERR_NOT_FOUND (no such key, index or name), ERR_TYPE (operands do not fit,

@@ -76,7 +76,7 @@ static int64_t server_patience(const struct server *server)
     const struct deadline *peer = deadline_first(&server->timers_peer),
                           *parked = deadline_first(&server->timers_parked),
                           *lock = deadline_first(&server->timers_lock);
-    if (store_scans(server->store))
+    if (store_scans(server->store) || deadline_first(&server->demands))
         return 0;
     const int64_t times[] = {
         peer ? peer->at : -1,        parked ? parked->at : -1,
@@ -146,8 +146,10 @@ bool server_run(struct server *server, int stop_fd, struct err *err)
         size_t count;
         do {
             peers_look(server);
+            demands_turn(server);
             count = server_batch(server);
             server_search(server);
+            demands_try(server);
             server_timers(server);
             server_settle(server);
             if (server->value.capacity > BATCH_BYTES)

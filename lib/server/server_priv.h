@@ -133,6 +133,8 @@ struct server {
     bool has_value;
     int64_t reply_id;
     struct deadlines demands; /* waiting transactions to try again, in order of arrival */
+    size_t demand_turn,
+        demand_left; /* effort that a turn of the loop may spend on them; what is left of it */
     struct table
         numbered_demands; /* by client and number: a copy of a request takes the place of the first one */
     int64_t calls, requests, started_ms;
@@ -258,7 +260,10 @@ void server_search(struct server *server);
 void orphans_remove(struct server *server);
 /* The request may make keys ephemeral, or does not ask for it. */
 bool ephemeral_check(const struct job *job, struct err *err);
-/* Tries the waiting transactions whose keys have changed, until nothing more happens. */
+/* A turn of the loop begins: as much effort may be spent on waiting transactions again. */
+void demands_turn(struct server *server);
+/* Tries the waiting transactions whose keys have changed, until nothing more happens or this turn has done
+ * enough for them. */
 void demands_try(struct server *server);
 /* The parked transaction ends without an answer. */
 void demand_end(struct parked *parked);

@@ -20,6 +20,12 @@ bool handle_atomic(struct job *job, struct err *err)
 /* ---- txn: conditions, assignments, and waiting ---- */
 
 #define CONDITIONS_MAX 64
+/* Effort that a turn of the loop spends on trying waiting transactions: a try is one, and so are so many
+ * steps of its conditions. It grows while there is more to do than that, so that whoever came late is reached
+ * too. */
+#define TURN_EFFORT     1000
+#define TURN_EFFORT_MAX 32000
+#define EFFORT_STEPS    16
 
 /* What a transaction asks for. One that waits is tried again when a key changes that its conditions read. */
 struct demand {
@@ -83,13 +89,15 @@ static bool demand_parse(struct demand *demand, const struct job *job, struct er
     return true;
 }
 
-static bool demand_holds(const struct demand *demand)
+/* Adds the steps that it takes; past what a request may take it does not hold, like any error. */
+static bool demand_holds(const struct demand *demand, size_t *steps)
 {
     struct space_view view = {demand->space, NOW, -1};
     struct expr_scope scope = space_scope(&view, NULL);
     scope.args = demand->args;
+    scope.steps = steps;
     for (size_t i = 0; i < demand->count; i++)
-        if (!expr_holds(demand->conditions[i], &scope))
+        if (!expr_holds(demand->conditions[i], &scope) || *steps > STEPS_REQUEST_MAX)
             return false;
     return true;
 }
@@ -147,6 +155,7 @@ void demand_end(struct parked *parked)
     demand_free(demand);
 }
 
+/* Its turn will come; the wait rests until then. */
 static void demand_touched(void *ctx, const struct watch_event *event)
 {
     (void)event;
@@ -189,8 +198,8 @@ static void demand_number(struct demand *demand, const struct job *job)
     answer_expect(server->store, client, demand->seq);
 }
 
-/* Takes demand. */
-static bool demand_park(struct demand *demand, struct job *job, struct err *err)
+/* Takes demand; queues: it has not been tried yet. */
+static bool demand_park(struct demand *demand, bool queues, struct job *job, struct err *err)
 {
     bool now = request_has(&job->request, timeout_ms) && request_int(&job->request, timeout_ms) == 0;
     struct parked *parked = now ? NULL : parked_new(job, PARKED_TXN, err);
@@ -206,7 +215,16 @@ static bool demand_park(struct demand *demand, struct job *job, struct err *err)
     if (job->numbered)
         demand_number(demand, job);
     demand->wait = wait_standing(demand->space, demand_keys(demand), demand_touched, demand);
+    if (queues)
+        wait_touch(demand->wait);
     return true;
+}
+
+/* Others came before and have not had their turn yet: it must not take from them what they wait for. */
+static bool demand_queues(const struct job *job)
+{
+    return deadline_first(&job->server->demands) && request_bool(&job->request, wait) &&
+           !(request_has(&job->request, timeout_ms) && request_int(&job->request, timeout_ms) == 0);
 }
 
 static void held_send(struct server *server, const struct parked *parked, int64_t revision,
@@ -226,9 +244,15 @@ static void demand_try(struct server *server, struct demand *demand)
     const struct peer *peer = parked->peer;
     AUTO_VALUE struct value *answer = NULL;
     struct err err = {0};
+    size_t steps = 0;
     deadline_remove(&server->demands, &demand->turn);
-    if (!demand_holds(demand))
+    bool holds = demand_holds(demand, &steps);
+    size_t effort = 1 + steps / EFFORT_STEPS;
+    server->demand_left -= effort < server->demand_left ? effort : server->demand_left;
+    if (!holds) {
+        wait_again(demand->wait);
         return;
+    }
     int64_t revision = demand_apply(server, demand, demand->then, &answer, &err);
     if (revision) {
         session_note(server, demand, revision);
@@ -241,9 +265,19 @@ static void demand_try(struct server *server, struct demand *demand)
     parked_free(parked);
 }
 
+void demands_turn(struct server *server)
+{
+    if (!deadline_first(&server->demands))
+        server->demand_turn = TURN_EFFORT;
+    else if (server->demand_turn < TURN_EFFORT_MAX)
+        server->demand_turn *= 2;
+    server->demand_left = server->demand_turn;
+}
+
 void demands_try(struct server *server)
 {
-    for (struct deadline *first; (first = deadline_first(&server->demands));)
+    for (struct deadline *first; (first = deadline_first(&server->demands)) && server->demand_left > 0 &&
+                                 server->out.len < BATCH_BYTES;)
         demand_try(server, (struct demand *)first); /* its turn is its first member */
 }
 
@@ -255,9 +289,11 @@ bool handle_txn(struct job *job, struct err *err)
     struct demand *demand = mem_new(sizeof *demand);
     AUTO_VALUE struct value *answer = NULL;
     int64_t revision = 0;
-    bool parsed = demand_parse(demand, job, err), held = parsed && demand_holds(demand);
+    size_t steps = 0;
+    bool parsed = demand_parse(demand, job, err), queues = parsed && demand_queues(job);
+    bool held = parsed && !queues && demand_holds(demand, &steps);
     if (parsed && !held && request_bool(&job->request, wait))
-        return demand_park(demand, job, err);
+        return demand_park(demand, queues, job, err);
     if (parsed && !held && !demand->otherwise)
         err_set(err, ERR_CONFLICT, "the conditions do not hold");
     else if (parsed)

@@ -61,6 +61,8 @@ static void name_print(struct buf *name, struct str key, struct str pointer)
 static bool assign_one(struct txn *txn, const struct assignments *all, size_t index,
                        const struct expr_scope *scope, struct value *assigned, struct err *err)
 {
+    if (txn->steps > STEPS_REQUEST_MAX)
+        return err_set(err, ERR_TOO_LARGE, "the assignments take more than %d steps", STEPS_REQUEST_MAX);
     AUTO_VALUE struct value *place = assignment_place(all, index, scope, err);
     AUTO_VALUE struct value *value = place ? assignment_value(all, index, scope, err) : NULL;
     AUTO_BUF struct buf pointer = {0}, name = {0};

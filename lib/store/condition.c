@@ -131,6 +131,7 @@ static bool condition_true(const struct condition *condition, const struct space
         struct space_view view = {space, at, before};
         struct expr_scope scope = space_scope(&view, changed);
         scope.args = condition->value;
+        scope.steps = &space->store->steps;
         return expr_holds(condition->expr, &scope);
     }
     const struct value *value =

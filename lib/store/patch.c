@@ -35,14 +35,26 @@ static bool target_read(struct target *target, struct str path, struct err *err)
 
 /* ---- The document: a reference to what stands at a path, adding, removing ---- */
 
-static struct value *document_get(const struct txn *txn, struct str path, struct err *err)
+/* The whole namespace is looked at, or replaced. */
+static bool whole_spend(struct txn *txn, struct err *err)
+{
+    return work_spend(&txn->work, txn->space->live + txn->count + 1, err);
+}
+
+static struct value *document_get(struct txn *txn, struct str path, struct err *err)
 {
     AUTO_TARGET struct target target = {0};
     if (!target_read(&target, path, err))
         return NULL;
     if (target.whole)
-        return txn_map(txn);
+        return whole_spend(txn, err) ? txn_map(txn) : NULL;
     return value_ref(txn_find(txn, buf_str(&target.key), target.below, err));
+}
+
+static bool document_put(struct txn *txn, const struct value *value, struct err *err)
+{
+    return whole_spend(txn, err) && work_spend(&txn->work, value_len(value), err) &&
+           write_replace(txn, value, err);
 }
 
 static bool document_add(struct txn *txn, struct str path, const struct value *value, struct err *err)
@@ -51,23 +63,23 @@ static bool document_add(struct txn *txn, struct str path, const struct value *v
     if (!target_read(&target, path, err))
         return false;
     if (target.whole)
-        return write_replace(txn, value, err);
+        return document_put(txn, value, err);
     struct str key = buf_str(&target.key);
     if (target.below.len == 0)
         return txn_set(txn, key, value_ref(value), err);
-    const struct value *root = txn_find(txn, key, STR(""), err);
-    struct value *changed = root ? pointer_add(root, target.below, value_ref(value), err) : NULL;
-    return changed && txn_set(txn, key, changed, err);
+    return txn_find(txn, key, STR(""), err) &&
+           txn_edit(txn, key, EDIT_ADD, target.below, value_ref(value), err);
 }
 
 static bool document_replace(struct txn *txn, struct str path, const struct value *value, struct err *err)
 {
     AUTO_TARGET struct target target = {0};
-    AUTO_VALUE struct value *present = document_get(txn, path, err);
-    if (!present || !target_read(&target, path, err))
+    if (!target_read(&target, path, err))
         return false;
-    return target.whole ? write_replace(txn, value, err)
-                        : write_set(txn, buf_str(&target.key), target.below, value, err);
+    if (target.whole)
+        return document_put(txn, value, err);
+    return txn_find(txn, buf_str(&target.key), target.below, err) &&
+           write_set(txn, buf_str(&target.key), target.below, value, err);
 }
 
 static bool document_remove(struct txn *txn, struct str path, struct err *err)
@@ -109,6 +121,17 @@ static bool step_copy(struct txn *txn, const struct step *step, struct err *err)
     return value && document_add(txn, step->path, value, err);
 }
 
+/* Depth that went earlier must not count where it goes. */
+static bool moved_settle(struct txn *txn, struct value *value, struct err *err)
+{
+    if (!txn->work.loose || value_depth(value) < VALUE_DEPTH_MAX / 2)
+        return true;
+    if (!work_spend(&txn->work, value_size(value) / COMPARED_BYTES, err))
+        return false;
+    value_settle(value);
+    return true;
+}
+
 static bool step_move(struct txn *txn, const struct step *step, struct err *err)
 {
     AUTO_VALUE struct value *value = document_get(txn, step->from, err);
@@ -118,13 +141,14 @@ static bool step_move(struct txn *txn, const struct step *step, struct err *err)
         return true;
     if (str_starts_with(step->path, step->from) && step->path.data[step->from.len] == '/')
         return err_set(err, ERR_INVALID, "'%.*s' cannot be moved into itself", STR_ARG(step->from));
-    return document_remove(txn, step->from, err) && document_add(txn, step->path, value, err);
+    return document_remove(txn, step->from, err) && moved_settle(txn, value, err) &&
+           document_add(txn, step->path, value, err);
 }
 
 static bool step_test(struct txn *txn, const struct step *step, struct err *err)
 {
     AUTO_VALUE struct value *value = document_get(txn, step->path, err);
-    if (!value)
+    if (!value || !work_spend(&txn->work, value_size(step->value) / COMPARED_BYTES, err))
         return false;
     if (value_identical(value, step->value))
         return true;
@@ -187,20 +211,57 @@ bool write_patch(struct txn *txn, const struct value *patch, struct err *err)
 
 /* ---- Merge patch ---- */
 
-/* MergePatch of RFC 7396; target may be NULL. A reference. Depth is bounded by that of the patch. */
-static struct value *value_merge(const struct value *target, const struct value *patch)
+#define FEW 8
+
+static size_t merge_removes(const struct value *target, const struct value *patch)
+{
+    struct str key;
+    const struct value *item;
+    size_t count = 0;
+    for (size_t i = 0; (item = map_at(patch, i, &key)); i++)
+        count += value_type(item) == VALUE_NULL && map_get(target, key);
+    return count;
+}
+
+/* The target without what the patch removes. Each removal moves all that stands behind, so many of them are
+ * left out from the start. */
+static struct value *merge_start(const struct value *target, const struct value *patch)
+{
+    bool few = merge_removes(target, patch) <= FEW;
+    struct value *result = few ? value_copy(target) : value_map();
+    struct str key;
+    const struct value *item, *change;
+    for (size_t i = 0; few && (item = map_at(patch, i, &key)); i++)
+        if (value_type(item) == VALUE_NULL)
+            map_remove(result, key);
+    for (size_t i = 0; !few && (item = map_at(target, i, &key)); i++)
+        if (!(change = map_get(patch, key)) || value_type(change) != VALUE_NULL)
+            map_set(result, key, value_ref(item));
+    return result;
+}
+
+/* MergePatch of RFC 7396; target may be NULL. A reference, or NULL when that is too much work. Depth is
+ * bounded by that of the patch. */
+static struct value *value_merge(const struct value *target, const struct value *patch,
+                                 struct edit_work *work, struct err *err)
 {
     if (value_type(patch) != VALUE_MAP)
         return value_ref(patch);
-    struct value *result = target && value_type(target) == VALUE_MAP ? value_copy(target) : value_map();
+    bool from_map = target && value_type(target) == VALUE_MAP;
+    if (from_map && !work_spend(work, value_len(target), err))
+        return NULL;
+    AUTO_VALUE struct value *result = from_map ? merge_start(target, patch) : value_map();
     struct str key;
     const struct value *item;
-    for (size_t i = 0; (item = map_at(patch, i, &key)); i++)
+    for (size_t i = 0; (item = map_at(patch, i, &key)); i++) {
         if (value_type(item) == VALUE_NULL)
-            map_remove(result, key);
-        else
-            map_set(result, key, value_merge(map_get(result, key), item));
-    return result;
+            continue;
+        struct value *merged = value_merge(map_get(result, key), item, work, err);
+        if (!merged)
+            return NULL;
+        map_set(result, key, merged);
+    }
+    return value_ref(result);
 }
 
 bool write_merge(struct txn *txn, const struct value *patch, struct err *err)
@@ -209,10 +270,14 @@ bool write_merge(struct txn *txn, const struct value *patch, struct err *err)
         return err_set(err, ERR_TYPE, "a merge patch must be an object, not %s", value_type_name(patch));
     struct str key;
     const struct value *item;
-    for (size_t i = 0; (item = map_at(patch, i, &key)); i++)
-        if (value_type(item) == VALUE_NULL)
+    for (size_t i = 0; (item = map_at(patch, i, &key)); i++) {
+        if (value_type(item) == VALUE_NULL) {
             txn_delete(txn, key);
-        else if (!txn_set(txn, key, value_merge(txn_get(txn, key), item), err))
+            continue;
+        }
+        struct value *merged = value_merge(txn_get(txn, key), item, &txn->work, err);
+        if (!merged || !txn_set(txn, key, merged, err))
             return false;
+    }
     return true;
 }

@@ -72,6 +72,8 @@ struct expr_scope space_scope(struct space_view *view, const struct value *chang
 struct txn;
 struct txn *txn_begin(struct space *space);
 void txn_abort(struct txn *txn);
+/* What all expressions of one request may take together. */
+#define STEPS_REQUEST_MAX (10 * EXPR_STEPS_MAX)
 /* The key's value as the transaction left it; borrowed; NULL when absent. */
 const struct value *txn_get(const struct txn *txn, struct str key);
 /* The whole namespace as the transaction left it. */
@@ -237,9 +239,12 @@ bool store_scans(const struct store *store);
 /* Where room says false, a commit does not call the waits that it wakes; store_scan does later. */
 void store_set_room(struct store *store, bool (*room)(void *ctx), void *ctx);
 
-/* Calls found at each revision that changes one of the keys (a list of strings, taken; empty: anything),
- * until wait_cancel. found must not change the store, nor end a wait. */
+/* Calls found at the next revision that changes one of the keys (a list of strings, taken; empty: anything),
+ * and then not before wait_again; wait_cancel ends it. found must not change the store, nor end a wait. */
 struct wait *wait_standing(struct space *space, struct value *keys, watch_found *found, void *ctx);
+void wait_again(struct wait *wait);
+/* As if one of its keys had changed just now. */
+void wait_touch(struct wait *wait);
 
 /* ---- Sessions ---- */
 

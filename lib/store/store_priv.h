@@ -102,7 +102,17 @@ struct txn {
     struct space *space;
     struct pending *items;
     size_t count, capacity;
+    struct edit_work work; /* what it may still copy and move */
+    size_t steps;          /* of its expressions */
 };
+/* Items of lists and objects that one transaction may copy: some 10 ms of work. */
+#define TXN_WORK_MAX 4000000
+/* Of values that are compared: they take as long as one item that is copied. */
+#define COMPARED_BYTES 64
+/* Changes what stands below a key that is there; takes item (NULL to remove). After a failure the transaction
+ * can only be aborted. */
+bool txn_edit(struct txn *txn, struct str key, enum edit_how how, struct str path, struct value *item,
+              struct err *err);
 
 /* What a numbered request was answered; not yet: it waits. */
 struct kept {
@@ -150,6 +160,7 @@ struct store {
     bool (*room)(void *ctx);             /* NULL: always */
     void *room_ctx;
     size_t keys, waits, places;
+    size_t steps; /* of all conditions so far */
 };
 
 static inline struct str entry_key(const struct entry *entry)

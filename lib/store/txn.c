@@ -8,6 +8,8 @@ struct txn *txn_begin(struct space *space)
     struct txn *txn = &space->store->txn;
     txn->space = space;
     txn->count = 0;
+    txn->work = (struct edit_work){.left = TXN_WORK_MAX};
+    txn->steps = 0;
     return txn;
 }
 
@@ -42,15 +44,16 @@ const struct value *txn_get(const struct txn *txn, struct str key)
 
 struct value *txn_map(const struct txn *txn)
 {
-    struct value *map = space_map(txn->space, NOW);
-    for (size_t i = 0; i < txn->count; i++) {
-        const struct pending *pending = &txn->items[i];
-        struct str key = entry_key(pending->entry);
-        if (!pending->value || pending->reborn)
-            map_remove(map, key);
-        if (pending->value)
-            map_set(map, key, value_ref(pending->value));
+    struct value *map = value_map();
+    for (const struct entry *entry = txn->space->head; entry; entry = entry->next) {
+        const struct pending *pending = entry->pending ? &txn->items[entry->pending - 1] : NULL;
+        const struct value *value = pending ? pending->value : entry_value(entry, NOW);
+        if (value && !(pending && pending->reborn))
+            map_set(map, entry_key(entry), value_ref(value));
     }
+    for (size_t i = 0; i < txn->count; i++) /* what is inserted anew comes last */
+        if (txn->items[i].value)
+            map_set(map, entry_key(txn->items[i].entry), value_ref(txn->items[i].value));
     return map;
 }
 
@@ -75,8 +78,12 @@ static size_t scope_size(void *ctx, enum expr_root root)
 
 struct expr_scope txn_scope(struct txn *txn, const struct value *args)
 {
-    return (struct expr_scope){
-        .ctx = txn, .key = scope_key, .whole = scope_whole, .size = scope_size, .args = args};
+    return (struct expr_scope){.ctx = txn,
+                               .key = scope_key,
+                               .whole = scope_whole,
+                               .size = scope_size,
+                               .args = args,
+                               .steps = &txn->steps};
 }
 
 static struct pending *txn_pending(struct txn *txn, struct entry *entry)
@@ -107,6 +114,25 @@ bool txn_set(struct txn *txn, struct str key, struct value *value, struct err *e
     value_unref(pending->value);
     pending->value = value;
     return true;
+}
+
+bool txn_edit(struct txn *txn, struct str key, enum edit_how how, struct str path, struct value *item,
+              struct err *err)
+{
+    struct entry *entry = space_find(txn->space, key);
+    struct pending *pending = txn_pending(txn, entry);
+    if (!pending->value)
+        pending->value = value_ref(entry_value(entry, NOW));
+    return pointer_edit(&pending->value, how, path, item, &txn->work, err);
+}
+
+/* Of what was edited in place. */
+static void txn_settle(struct txn *txn)
+{
+    for (size_t i = 0; txn->work.loose && i < txn->count; i++)
+        if (txn->items[i].value)
+            value_settle(txn->items[i].value);
+    txn->work.loose = false;
 }
 
 void txn_delete(struct txn *txn, struct str key)
@@ -211,6 +237,7 @@ static void change_apply(struct record *record, struct pending *pending)
 const struct record *txn_commit(struct txn *txn, int64_t time_ms, struct str who, struct err *err)
 {
     struct store *store = txn->space->store;
+    txn_settle(txn);
     int64_t state_bytes = txn_state_bytes(txn);
     if (state_bytes > store->limits.state && state_bytes > store->state_bytes) {
         txn_end(txn);

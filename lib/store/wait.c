@@ -7,8 +7,9 @@
 #define SLICE_EFFORT                                                                                         \
     256 /* of a search at a time; a record is 1, but EXPR_EFFORT where an expression reads                   \
          */
-#define EXPR_EFFORT 32
-#define WAKE_EFFORT 4096 /* of looking at waits within a commit; the rest is searched for in slices */
+#define EXPR_EFFORT  32
+#define EFFORT_STEPS 4    /* of an expression that are as much as one record */
+#define WAKE_EFFORT  4096 /* of looking at waits within a commit; the rest is searched for in slices */
 
 enum wait_state {
     WAIT_LISTED, /* it has seen everything and stands in the lists of its keys */
@@ -22,7 +23,7 @@ struct wait {
     struct place *place; /* of its session; NULL: none */
     watch_found *found;
     void *ctx;
-    bool standing;   /* its keys are all that matters, and what it finds does not end it */
+    bool standing;   /* its keys are all that matters; what it finds lets it rest */
     uint64_t serial; /* order of arrival */
     enum wait_state state;
     int64_t seen;      /* the newest revision that was looked at */
@@ -135,10 +136,22 @@ struct wait *wait_standing(struct space *space, struct value *keys, watch_found 
 {
     struct condition condition = {.kind = WATCH_CHANGE, .keys = keys};
     struct wait *wait = wait_new(space, &condition, NULL, found, ctx);
-    wait->seen = space->store->revision;
     wait->standing = true;
-    wait_list(wait);
+    wait_again(wait);
     return wait;
+}
+
+void wait_touch(struct wait *wait)
+{
+    struct watch_event event = {.revision = wait->space->store->revision};
+    wait_unlink(wait);
+    wait->found(wait->ctx, &event);
+}
+
+void wait_again(struct wait *wait)
+{
+    wait->seen = wait->space->store->revision;
+    wait_list(wait);
 }
 
 static void place_deliver(struct place *place, const struct condition *condition, int64_t revision)
@@ -191,9 +204,16 @@ static int wait_order(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static size_t wait_effort(const struct wait *wait)
+/* Of looking whether a record meets the condition: each of its changes is looked at. */
+static size_t look_effort(const struct condition *condition, const struct record *record)
 {
-    return wait->condition.kind == WATCH_WHEN ? EXPR_EFFORT : 1;
+    return (condition->kind == WATCH_WHEN ? EXPR_EFFORT : 1) + record->count / 4;
+}
+
+/* Adds what evaluating expressions really took since `before`. */
+static size_t steps_effort(const struct store *store, size_t before)
+{
+    return (store->steps - before) / EFFORT_STEPS;
 }
 
 void store_set_room(struct store *store, bool (*room)(void *ctx), void *ctx)
@@ -220,17 +240,22 @@ void waits_wake(struct space *space, const struct record *record)
         struct wait *wait = waits.items[i];
         struct watch_event event = {.revision = record->revision, .record = record};
         if (wait->standing) {
+            wait_unlink(wait);
             wait->found(wait->ctx, &event);
             continue;
         }
-        effort += wait_effort(wait);
+        effort += look_effort(&wait->condition, record);
         if (effort > WAKE_EFFORT || !store_has_room(space->store)) {
             wait_unlink(wait);
             wait->seen = record->revision - 1;
             wait_scan_later(wait);
-        } else if (condition_matches(&wait->condition, record, &event.key)) {
-            wait_deliver(wait, &event);
+            continue;
         }
+        size_t before = space->store->steps;
+        bool matches = condition_matches(&wait->condition, record, &event.key);
+        effort += steps_effort(space->store, before);
+        if (matches)
+            wait_deliver(wait, &event);
     }
     free(waits.items);
 }
@@ -243,10 +268,12 @@ enum search { SEARCH_FOUND, SEARCH_END, SEARCH_MORE };
 static enum search log_search(const struct condition *condition, const struct space *space, int64_t *seen,
                               struct watch_event *event)
 {
-    size_t each = condition->kind == WATCH_WHEN ? EXPR_EFFORT : 1, effort = 0;
-    for (size_t i = ring_behind(&space->records, *seen); i < space->records.count; i++) {
+    size_t effort = 0, steps = space->store->steps;
+    bool first = true;
+    for (size_t i = ring_behind(&space->records, *seen); i < space->records.count; i++, first = false) {
         const struct record *record = ring_at(&space->records, i);
-        if ((effort += each) > SLICE_EFFORT)
+        effort += look_effort(condition, record);
+        if (!first && effort + steps_effort(space->store, steps) > SLICE_EFFORT)
             return SEARCH_MORE;
         *seen = record->revision;
         if (condition_matches(condition, record, &event->key)) {

@@ -28,13 +28,8 @@ bool write_set(struct txn *txn, struct str key, struct str path, const struct va
 {
     if (path.len == 0)
         return txn_set(txn, key, value_ref(value), err);
-    const struct value *root = txn_find(txn, key, STR(""), err);
-    if (!root)
-        return false;
-    struct value *changed = pointer_set(root, path, value_ref(value), err);
-    if (!changed)
-        return place_fail(err, key, path);
-    return txn_set(txn, key, changed, err);
+    return txn_find(txn, key, STR(""), err) &&
+           (txn_edit(txn, key, EDIT_SET, path, value_ref(value), err) || place_fail(err, key, path));
 }
 
 bool write_delete(struct txn *txn, struct str key, struct str path, struct err *err)
@@ -46,10 +41,7 @@ bool write_delete(struct txn *txn, struct str key, struct str path, struct err *
         txn_delete(txn, key);
         return true;
     }
-    struct value *changed = pointer_remove(root, path, err);
-    if (!changed)
-        return place_fail(err, key, path);
-    return txn_set(txn, key, changed, err);
+    return txn_edit(txn, key, EDIT_REMOVE, path, NULL, err) || place_fail(err, key, path);
 }
 
 bool write_update(struct txn *txn, const struct value *map, struct err *err)
@@ -195,7 +187,7 @@ static struct value *list_start(struct txn *txn, struct str key, struct str path
     if (!start)
         return NULL;
     if (value_type(start) == VALUE_LIST)
-        return value_copy(start);
+        return work_spend(&txn->work, value_len(start), err) ? value_copy(start) : NULL;
     err_set(err, ERR_TYPE, "cannot %s %s, only a list", change, value_type_name(start));
     place_fail(err, key, path);
     return NULL;
@@ -240,8 +232,10 @@ struct value *write_remove(struct txn *txn, struct str key, struct str path, con
     if (!txn_find(txn, key, path, err))
         return NULL;
     struct value *list = list_start(txn, key, path, "remove an item of", err);
-    if (!list)
+    if (!list || !work_spend(&txn->work, value_size(list) / COMPARED_BYTES, err)) {
+        value_unref(list);
         return NULL;
+    }
     size_t i = 0;
     while (i < value_len(list) && !value_identical(list_at(list, i), item))
         i++;

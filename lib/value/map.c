@@ -182,6 +182,13 @@ bool map_remove(struct value *value, struct str key)
 
 /* ---- Reading ---- */
 
+struct value **map_place(struct value *map, struct str key)
+{
+    uint32_t hash;
+    size_t at = entry_find(as_map(map), key, &hash);
+    return at == NOT_FOUND ? NULL : &as_map(map)->entries[at].item;
+}
+
 struct value *map_get(const struct value *map, struct str key)
 {
     if (map->type != VALUE_MAP)

@@ -114,89 +114,194 @@ struct value *pointer_get(const struct value *root, struct str pointer, struct e
 
 struct edit {
     struct str pointer;
-    struct value *item; /* owned until it is in its place; NULL to remove */
-    bool insert;        /* lists insert instead of replacing */
+    struct value *item;     /* owned until it is in its place; NULL to remove */
+    bool insert;            /* lists insert instead of replacing */
+    struct edit_work *work; /* NULL: without bound, and depths are kept exact */
     struct err *err;
 };
 
-/* A copy of parent in which the place has item (takes it), or nothing when item is NULL. */
-static struct value *place_change(const struct value *parent, const struct place *place, struct value *item,
-                                  bool insert)
+bool work_spend(struct edit_work *work, size_t items, struct err *err)
 {
-    struct value *copy = value_copy(parent);
-    if (parent->type == VALUE_MAP && item)
-        map_set(copy, place->key, item);
-    else if (parent->type == VALUE_MAP)
-        map_remove(copy, place->key);
-    else if (!item)
-        list_remove(copy, place->index);
-    else if (insert || !place->child)
-        list_insert(copy, place->index, item);
+    if (items <= (size_t)work->left) {
+        work->left -= (int64_t)items;
+        return true;
+    }
+    work->left = 0;
+    return err_set(err, ERR_TOO_LARGE,
+                   "it would copy or move more items of lists and objects than one request may; do it in "
+                   "several requests, or spread the value over several keys");
+}
+
+static bool edit_spend(struct edit *edit, size_t items)
+{
+    return !edit->work || work_spend(edit->work, items, edit->err);
+}
+
+/* Makes *slot one that nobody else refers to. */
+static bool edit_own(struct edit *edit, struct value **slot)
+{
+    struct value *shared = *slot;
+    if (shared->refs == 1)
+        return true;
+    if (!edit_spend(edit, value_len(shared) + 1))
+        return false;
+    *slot = value_copy(shared);
+    value_unref(shared);
+    return true;
+}
+
+/* Items that have to move when the one at the place comes or goes. */
+static size_t place_moves(const struct edit *edit, const struct value *parent, const struct place *place)
+{
+    size_t count = value_len(parent);
+    struct str last;
+    if (parent->type == VALUE_LIST)
+        return edit->item && !edit->insert ? 0 : (count - place->index) / 8;
+    if (edit->item || !map_at(parent, count - 1, &last))
+        return 0;
+    return str_equal(last, place->key) ? 0 : count;
+}
+
+/* What went may have been the deepest. */
+static void place_measure(struct edit *edit, struct value *parent, size_t went, size_t came)
+{
+    if (went <= came || went + 1 < parent->depth)
+        return;
+    if (edit->work)
+        edit->work->loose = true;
     else
-        list_set(copy, place->index, item);
-    /* What went may have been the deepest. */
-    size_t went = place->child ? place->child->depth : 0, came = item ? item->depth : 0;
-    if (went > came && went + 1 >= copy->depth)
-        container_measure(copy);
-    return copy;
+        container_measure(parent);
 }
 
-/* The end of the pointer is reached. */
-static struct value *edit_apply(struct edit *edit, const struct value *parent, const struct place *place)
+/* The end of the pointer is reached: the place in parent gets the item, or goes. */
+static bool edit_apply(struct edit *edit, struct value **slot, const struct place *place)
 {
-    bool new_allowed = edit->item && (parent->type == VALUE_MAP || place->index == value_len(parent));
-    if (!place->child && !new_allowed)
-        return not_found(edit->pointer, edit->pointer.len, edit->err);
-    struct value *item = edit->item;
+    bool new_allowed = edit->item && ((*slot)->type == VALUE_MAP || place->index == value_len(*slot));
+    if (!place->child && !new_allowed) {
+        not_found(edit->pointer, edit->pointer.len, edit->err);
+        return false;
+    }
+    size_t went = place->child ? place->child->depth : 0, came = edit->item ? edit->item->depth : 0;
+    if (!edit_own(edit, slot) || !edit_spend(edit, place_moves(edit, *slot, place)))
+        return false;
+    struct value *parent = *slot, *item = edit->item;
     edit->item = NULL;
-    return place_change(parent, place, item, edit->insert);
+    if (parent->type == VALUE_MAP && item)
+        map_set(parent, place->key, item);
+    else if (parent->type == VALUE_MAP)
+        map_remove(parent, place->key);
+    else if (!item)
+        list_remove(parent, place->index);
+    else if (edit->insert || !place->child)
+        list_insert(parent, place->index, item);
+    else
+        list_set(parent, place->index, item);
+    place_measure(edit, parent, went, came);
+    return true;
 }
 
-/* parent with the place that the pointer from pos on leads to changed. level counts what is around parent:
+/* Changes the place that the pointer from pos on leads to below *slot. level counts what is around it:
  * whatever stands too deep would make the result too deep, which bounds the recursion. */
-static struct value *edit_inside(struct edit *edit, const struct value *parent, size_t pos, size_t level)
+static bool edit_inside(struct edit *edit, struct value **slot, size_t pos, size_t level)
 {
     AUTO_BUF struct buf scratch = {0};
     struct place place;
-    if (!place_find(parent, edit->pointer, &pos, &scratch, &place, edit->err))
-        return NULL;
-    if (level >= VALUE_DEPTH_MAX)
-        return too_deep(edit->err);
+    if (!place_find(*slot, edit->pointer, &pos, &scratch, &place, edit->err))
+        return false;
+    if (level >= VALUE_DEPTH_MAX) {
+        too_deep(edit->err);
+        return false;
+    }
     if (pos == edit->pointer.len)
-        return edit_apply(edit, parent, &place);
-    if (!place.child)
-        return not_found(edit->pointer, pos, edit->err);
-    struct value *child = edit_inside(edit, place.child, pos, level + 1);
-    return child ? place_change(parent, &place, child, false) : NULL;
+        return edit_apply(edit, slot, &place);
+    if (!place.child) {
+        not_found(edit->pointer, pos, edit->err);
+        return false;
+    }
+    if (!edit_own(edit, slot))
+        return false;
+    struct value *parent = *slot;
+    struct value **inner =
+        parent->type == VALUE_MAP ? map_place(parent, place.key) : &as_list(parent)->items[place.index];
+    size_t went = (*inner)->depth;
+    container_lose(as_container(parent), *inner);
+    bool changed = edit_inside(edit, inner, pos, level + 1);
+    container_gain(as_container(parent), *inner);
+    place_measure(edit, parent, went, (*inner)->depth);
+    return changed;
 }
 
-static struct value *edit_run(struct edit *edit, const struct value *root)
+/* Depth that is only said to be there is no reason to refuse. */
+static bool depth_check(struct edit *edit, struct value *root)
 {
-    struct value *result = NULL;
-    if (pointer_valid(edit->pointer, edit->err))
-        result = edit->pointer.len ? edit_inside(edit, root, 0, 0) : value_ref(edit->item);
+    if (value_depth(root) > VALUE_DEPTH_MAX && edit->work && edit->work->loose) {
+        if (!edit_spend(edit, value_size(root) / 32))
+            return false;
+        value_settle(root);
+    }
+    if (value_depth(root) <= VALUE_DEPTH_MAX)
+        return true;
+    too_deep(edit->err);
+    return false;
+}
+
+static bool edit_run(struct edit *edit, struct value **root)
+{
+    bool changed = pointer_valid(edit->pointer, edit->err);
+    if (changed && edit->pointer.len == 0) {
+        value_unref(*root);
+        *root = edit->item;
+        edit->item = NULL;
+    } else if (changed) {
+        changed = edit_inside(edit, root, 0, 0);
+    }
     value_unref(edit->item);
-    if (!result || value_depth(result) <= VALUE_DEPTH_MAX)
+    return changed && depth_check(edit, *root);
+}
+
+static bool remove_check(struct str pointer, struct err *err)
+{
+    return pointer.len > 0 ||
+           err_set(err, ERR_INVALID, "the whole value cannot be removed; name a part of it, as in /key");
+}
+
+bool pointer_edit(struct value **root, enum edit_how how, struct str pointer, struct value *item,
+                  struct edit_work *work, struct err *err)
+{
+    struct edit edit = {pointer, item, how == EDIT_ADD, work, err};
+    return (how != EDIT_REMOVE || remove_check(pointer, err)) && edit_run(&edit, root);
+}
+
+void value_settle(struct value *value)
+{
+    if (!is_container(value) || value->refs != 1)
+        return;
+    for (size_t i = 0; i < value_len(value); i++)
+        value_settle(value->type == VALUE_LIST ? list_at(value, i) : map_at(value, i, NULL));
+    container_measure(value);
+}
+
+static struct value *edit_copy(struct edit *edit, const struct value *root)
+{
+    struct value *result = value_ref(root); /* so the root is shared, and copied */
+    if (edit_run(edit, &result))
         return result;
     value_unref(result);
-    return too_deep(edit->err);
+    return NULL;
 }
 
 struct value *pointer_set(const struct value *root, struct str pointer, struct value *item, struct err *err)
 {
-    return edit_run(&(struct edit){pointer, item, false, err}, root);
+    return edit_copy(&(struct edit){pointer, item, false, NULL, err}, root);
 }
 
 struct value *pointer_add(const struct value *root, struct str pointer, struct value *item, struct err *err)
 {
-    return edit_run(&(struct edit){pointer, item, true, err}, root);
+    return edit_copy(&(struct edit){pointer, item, true, NULL, err}, root);
 }
 
 struct value *pointer_remove(const struct value *root, struct str pointer, struct err *err)
 {
-    if (pointer.len == 0) {
-        err_set(err, ERR_INVALID, "the whole value cannot be removed; name a part of it, as in /key");
-        return NULL;
-    }
-    return edit_run(&(struct edit){pointer, NULL, false, err}, root);
+    return remove_check(pointer, err) ? edit_copy(&(struct edit){pointer, NULL, false, NULL, err}, root)
+                                      : NULL;
 }

@@ -123,4 +123,20 @@ struct value *pointer_add(const struct value *root, struct str pointer, struct v
 /* A new root without the place, which must exist. The empty pointer is ERR_INVALID. */
 struct value *pointer_remove(const struct value *root, struct str pointer, struct err *err);
 
+/* Many edits of one root that the caller owns: lists and maps on the way that nobody else refers to are
+ * changed in place, others are copied first. */
+enum edit_how { EDIT_SET, EDIT_ADD, EDIT_REMOVE }; /* pointer_set, pointer_add, pointer_remove */
+struct edit_work {
+    int64_t left; /* items that may still be copied; one counts as much as eight that are moved */
+    bool loose;   /* depths may be more than is there, until value_settle */
+};
+/* Takes item (NULL to remove). On failure the root is good for nothing but value_unref; the errors are those
+ * of the functions above, and ERR_TOO_LARGE when the work is used up. */
+bool pointer_edit(struct value **root, enum edit_how how, struct str pointer, struct value *item,
+                  struct edit_work *work, struct err *err);
+/* Counts the work of something else; false with ERR_TOO_LARGE when it is used up. */
+bool work_spend(struct edit_work *work, size_t items, struct err *err);
+/* Makes the depths of lists and maps that nobody else refers to exact again. */
+void value_settle(struct value *value);
+
 #endif

@@ -120,6 +120,8 @@ void container_trim(struct value *value);
 /* Counts depth and content anew, which makes the depth exact again. */
 void container_measure(struct value *value);
 
+/* Where the item of a key stands; NULL when it is absent. */
+struct value **map_place(struct value *map, struct str key);
 /* Takes key (a string) and item. */
 void map_put(struct value *map, struct value *key, struct value *item);
 

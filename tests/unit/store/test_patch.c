@@ -200,9 +200,149 @@ static void test_order(void **state)
     assert_json(replaced, "{\"c\":1,\"a\":2}");
 }
 
+/* A patch of count operations, all alike. */
+static struct value *patch_of(const char *operation, size_t count)
+{
+    AUTO_VALUE struct value *element = json(operation);
+    struct value *patch = value_list();
+    for (size_t i = 0; i < count; i++)
+        list_push(patch, value_ref(element));
+    return patch;
+}
+
+static struct value *list_of(size_t count)
+{
+    struct value *list = value_list();
+    for (size_t i = 0; i < count; i++)
+        list_push(list, value_int((int64_t)i));
+    return list;
+}
+
+/* A list is copied once, whatever number of operations change it; what the patch came with, and what older
+ * revisions hold, stays as it was. */
+static void test_copied_once(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new();
+    AUTO_VALUE struct value *list = list_of(1000), *outer = value_map(), *before = value_list();
+    AUTO_VALUE struct value *patch = patch_of("{\"op\":\"add\",\"path\":\"/k/l/-\",\"value\":[7]}", 5000);
+    list_push(before, value_ref(list));
+    map_set(outer, STR("l"), value_ref(list));
+    struct txn *txn = txn_begin(f.space);
+    assert_true(write_set(txn, STR("k"), STR(""), outer, NULL));
+    int64_t first = commit(txn);
+    txn = txn_begin(f.space);
+    assert_true(write_patch(txn, patch, NULL));
+    assert_in_range(TXN_WORK_MAX - txn->work.left, 1000, 1100);
+    commit(txn);
+    assert_int_equal(value_len(list), 1000);
+    assert_int_equal(value_len(map_get(space_get(f.space, STR("k"), first), STR("l"))), 1000);
+    const struct value *after = map_get(space_get(f.space, STR("k"), NOW), STR("l"));
+    assert_int_equal(value_len(after), 6000);
+    AUTO_VALUE struct value *copy = value_copy(space_get(f.space, STR("k"), NOW));
+    assert_int_equal(value_size(space_get(f.space, STR("k"), NOW)), value_size(copy));
+    assert_int_equal(value_depth(after), 2);
+    store_free(f.store);
+}
+
+/* Depth that went is not counted, in the middle of a patch or afterwards. */
+static void test_depth(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new();
+    struct value *deep = value_int(1);
+    for (size_t i = 0; i < VALUE_DEPTH_MAX - 1; i++) {
+        struct value *outer = value_list();
+        list_push(outer, deep);
+        deep = outer;
+    }
+    AUTO_VALUE struct value *element = json("{\"op\":\"add\",\"path\":\"/k\"}");
+    map_set(element, STR("value"), value_list());
+    list_push(map_get(element, STR("value")), deep);
+    AUTO_VALUE struct value *patch = json("[{\"op\":\"remove\",\"path\":\"/k/0/0\"},"
+                                          "{\"op\":\"add\",\"path\":\"/m\",\"value\":[]},"
+                                          "{\"op\":\"move\",\"from\":\"/k\",\"path\":\"/m/0\"}]");
+    AUTO_VALUE struct value *all = value_list();
+    list_push(all, value_ref(element));
+    for (size_t i = 0; i < value_len(patch); i++)
+        list_push(all, value_ref(list_at(patch, i)));
+    struct txn *txn = txn_begin(f.space);
+    assert_true(write_patch(txn, all, NULL));
+    commit(txn);
+    assert_space(f.space, NOW, "{\"m\":[[[]]]}");
+    assert_int_equal(value_depth(space_get(f.space, STR("m"), NOW)), 3);
+    store_free(f.store);
+}
+
+/* What would hold everybody up is refused, and nothing has changed. */
+static void test_too_much(void **state)
+{
+    (void)state;
+    static const char *const operations[] = {
+        "{\"op\":\"add\",\"path\":\"/l/0\",\"value\":0}",  "{\"op\":\"remove\",\"path\":\"/l/0\"}",
+        "{\"op\":\"replace\",\"path\":\"\",\"value\":{}}", "{\"op\":\"copy\",\"from\":\"\",\"path\":\"/c\"}",
+        "{\"op\":\"test\",\"path\":\"/l\",\"value\":0}",
+    };
+    struct fixture f = fixture_new();
+    AUTO_VALUE struct value *list = list_of(100000);
+    struct txn *txn = txn_begin(f.space);
+    assert_true(write_set(txn, STR("l"), STR(""), list, NULL));
+    for (int i = 0; i < 100; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%d", i);
+        assert_true(write_set(txn, str_of(key), STR(""), value_null(), NULL));
+    }
+    commit(txn);
+    for (size_t i = 0; i < LENGTH_OF(operations); i++) {
+        AUTO_VALUE struct value *element = json(operations[i]);
+        if (i == 4) { /* the list itself, another copy of it */
+            AUTO_VALUE struct value *same = list_of(100000);
+            map_set(element, STR("value"), value_ref(same));
+        }
+        AUTO_VALUE struct value *patch = value_list();
+        for (size_t n = 0; n < 100000; n++)
+            list_push(patch, value_ref(element));
+        struct err err = {0};
+        txn = txn_begin(f.space);
+        bool done = write_patch(txn, patch, &err);
+        txn_abort(txn);
+        if (done || err.code != ERR_TOO_LARGE)
+            fail_msg("%s: %s", operations[i], done ? "done" : err.message);
+        assert_int_equal(space_len(f.space, NOW), 101);
+    }
+    store_free(f.store);
+}
+
+/* Removing many members of a large object does not move the rest each time. */
+static void test_merge_many(void **state)
+{
+    (void)state;
+    AUTO_VALUE struct value *namespace = value_map(), *patch = value_map();
+    struct value *members = value_map(), *gone = value_map();
+    for (int i = 0; i < 200000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "m%d", i);
+        map_set(members, str_of(key), value_int(i));
+        if (i % 2)
+            map_set(gone, str_of(key), value_null());
+    }
+    map_set(gone, STR("m0"), value_int(-1));
+    map_set(namespace, STR("k"), members);
+    map_set(patch, STR("k"), gone);
+    AUTO_VALUE struct value *result = space_patched(namespace, patch, true);
+    assert_int_equal(value_len(map_get(result, STR("k"))), 100000);
+    struct str key;
+    assert_int_equal(value_as_int(map_at(map_get(result, STR("k")), 0, &key)), -1);
+    assert_true(str_is(key, "m0"));
+    map_at(map_get(result, STR("k")), 99999, &key);
+    assert_true(str_is(key, "m199998"));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_conformance), cmocka_unit_test(test_merge),
-                                       cmocka_unit_test(test_refusals), cmocka_unit_test(test_order)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_copied_once), cmocka_unit_test(test_depth),
+                                       cmocka_unit_test(test_too_much),    cmocka_unit_test(test_merge_many),
+                                       cmocka_unit_test(test_conformance), cmocka_unit_test(test_merge),
+                                       cmocka_unit_test(test_refusals),    cmocka_unit_test(test_order)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
