@@ -68,8 +68,9 @@ struct command {
 };
 /* Starts without waiting; output goes nowhere. It ends with this process, whatever happens. -1: cannot. */
 pid_t process_start(const struct command *command);
-/* SIGTERM, after 15 s SIGKILL; waits. */
+/* SIGTERM (or another signal), after 15 s SIGKILL; waits. */
 void process_end(pid_t pid);
+void process_end_by(pid_t pid, int signal);
 /* From start to exit in ns; -1 when it cannot be started or fails. */
 double process_time(const struct command *command);
 /* A program's path (borrowed from the heap, freed by the caller), NULL when it is not there. */
@@ -112,6 +113,31 @@ bool file_write(const char *path, struct str text);
 /* The sum over top and what it has started, as far as the programs lie in the folder; without a folder of top
  * alone. */
 double programs_sum(pid_t top, const char *folder, double (*measure)(pid_t pid));
+
+/* ---- Supervisors: zproc and its peers ---- */
+
+enum supervisor_kind {
+    SUPERVISOR_ZPROC,
+    SUPERVISOR_SUPERVISORD,
+    SUPERVISOR_RUNIT,
+    SUPERVISOR_S6,
+    SUPERVISOR_KINDS
+};
+struct supervisor {
+    enum supervisor_kind kind;
+    char *program, *config;
+    char *folder; /* of the programs whose memory counts; NULL: only the supervisor itself */
+    pid_t pid;    /* -1: not started */
+};
+const char *supervisor_name(enum supervisor_kind kind);
+/* Writes its configuration for so many services `worker fifo`, absolute paths both. False when it is not
+ * installed, or when that cannot be written. */
+bool supervisor_open(struct bench *bench, enum supervisor_kind kind, const char *worker, const char *fifo,
+                     int count, struct supervisor *supervisor);
+bool supervisor_start(struct supervisor *supervisor);
+/* Ends it with its services. */
+void supervisor_stop(struct supervisor *supervisor);
+void supervisor_shut(struct supervisor *supervisor);
 
 /* ---- Load: many clients in one event loop, one request of each under way. The same loop for every server,
  * with requests made beforehand and answers looked at only as far as their form needs: what is measured is

@@ -44,10 +44,15 @@ pid_t process_start(const struct command *command)
 
 void process_end(pid_t pid)
 {
+    process_end_by(pid, SIGTERM);
+}
+
+void process_end_by(pid_t pid, int number)
+{
     if (pid <= 0)
         return;
     int64_t until = time_now_ms() + END_MS;
-    kill(pid, SIGTERM);
+    kill(pid, number);
     while (waitpid(pid, NULL, WNOHANG) == 0) {
         if (time_now_ms() >= until) {
             kill(pid, SIGKILL);

@@ -10,11 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RESTARTS     200
-#define FLOOD_MB     256
-#define FLOOD_ROUNDS 5
-#define IDLE_MS      10000
-#define JOBS_AT_ONCE 50
+#define RESTARTS       200
+#define PACED_RESTARTS 7
+#define PACE_MS        1300
+#define FLOOD_MB       256
+#define FLOOD_ROUNDS   5
+#define IDLE_MS        10000
+#define JOBS_AT_ONCE   50
 
 static char *subject_find(struct bench *bench, const char *name, const char *what)
 {
@@ -56,9 +58,9 @@ static bool restarts_time(int fifo, struct samples *times)
 }
 
 /* What starting the same program takes without anybody in between. */
-static bool starts_time(const char *worker, int fifo, struct samples *times)
+static bool starts_time(const char *worker, const char *path, int fifo, struct samples *times)
 {
-    struct command command = {{worker, "restarts"}};
+    struct command command = {{worker, path}};
     bool fine = true;
     for (int i = 0; fine && i < RESTARTS; i++) {
         double start = now_ns();
@@ -70,38 +72,97 @@ static bool starts_time(const char *worker, int fifo, struct samples *times)
     return fine;
 }
 
-static void restart_measure(struct bench *bench, const char *what, const char *program, const char *worker)
+static void restart_measure(struct bench *bench, struct row row, const char *worker)
 {
     struct samples ours = {0}, bare = {0};
-    struct command command = {{program, "run", "--output", "quiet", "-f", "restart.yaml"}};
-    AUTO_FREE char *manifest =
-        mem_format("version: 1\nworkers:\n  one:\n    run: ['%s', restarts]\n    service: true\n"
-                   "    retry: {max: null, delay: 0s}\n",
-                   worker);
-    AUTO_FD int fifo = mkfifo("restarts", 0600) == 0 ? open("restarts", O_RDWR | O_CLOEXEC) : -1;
-    pid_t pid = fifo >= 0 && file_write("restart.yaml", str_of(manifest)) ? process_start(&command) : -1;
-    bool fine = pid > 0 && restarts_time(fifo, &ours);
-    process_end(pid);
-    if (fine && starts_time(worker, fifo, &bare))
-        row_add(bench, (struct row){.what = what,
-                                    .peer_name = "fork and exec, no kill",
-                                    .zproc = samples_median(&ours),
-                                    .peer = samples_median(&bare),
-                                    .reach = REACH_MOST,
-                                    .figure = 5e6});
-    else
-        row_break(bench, what, "it was not restarted");
+    struct supervisor zproc;
+    AUTO_FREE char *path = mem_format("%s/restarts", bench->folder);
+    AUTO_FD int fifo = mkfifo(path, 0600) == 0 ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    bool fine = fifo >= 0 && supervisor_open(bench, SUPERVISOR_ZPROC, worker, path, 1, &zproc) &&
+                supervisor_start(&zproc) && restarts_time(fifo, &ours);
+    supervisor_shut(&zproc);
+    row.peer_name = "fork and exec, no kill";
+    row.reach = REACH_MOST;
+    row.figure = 5e6;
+    if (fine && starts_time(worker, path, fifo, &bare)) {
+        row.zproc = samples_median(&ours);
+        row.peer = samples_median(&bare);
+        row_add(bench, row);
+    } else {
+        row_break(bench, row.what, "it was not restarted");
+    }
     samples_release(&ours);
     samples_release(&bare);
 }
 
+/* Peers hold back what ends within a second of its start; so each side is left alone for longer than that
+ * before a kill. All of them run at once and take turns. */
+struct paced {
+    struct supervisor supervisor;
+    int fifo;
+    pid_t service;
+    struct samples times;
+};
+
+static bool paced_open(struct bench *bench, enum supervisor_kind kind, const char *worker, struct paced *side)
+{
+    AUTO_FREE char *path = mem_format("%s/paced-%s", bench->folder, supervisor_name(kind));
+    *side = (struct paced){.supervisor = {.kind = kind, .pid = -1}, .fifo = -1, .service = -1};
+    if (mkfifo(path, 0600) != 0 || (side->fifo = open(path, O_RDWR | O_CLOEXEC)) < 0)
+        return false;
+    /* A count of its own: the folder of the row before is there still. */
+    return supervisor_open(bench, kind, worker, path, 2, &side->supervisor) &&
+           supervisor_start(&side->supervisor) && (side->service = pid_wait(side->fifo)) > 0 &&
+           pid_wait(side->fifo) > 0;
+}
+
+static void paced_turn(struct paced *side)
+{
+    double start = now_ns();
+    kill(side->service, SIGKILL);
+    side->service = pid_wait(side->fifo);
+    if (side->service > 0)
+        samples_add(&side->times, now_ns() - start);
+}
+
+static void paced_rows(struct bench *bench, const char *worker)
+{
+    struct paced sides[SUPERVISOR_KINDS];
+    for (int kind = 0; kind < SUPERVISOR_KINDS; kind++)
+        if (!paced_open(bench, kind, worker, &sides[kind]))
+            sides[kind].service = -1;
+    for (int i = 0; i < PACED_RESTARTS; i++) {
+        poll(NULL, 0, PACE_MS);
+        for (int kind = 0; kind < SUPERVISOR_KINDS; kind++)
+            if (sides[kind].service > 0)
+                paced_turn(&sides[kind]);
+    }
+    struct row row = {.what = "restart after a kill, once it had run for a while"};
+    row.zproc = samples_median(&sides[SUPERVISOR_ZPROC].times);
+    for (int kind = SUPERVISOR_SUPERVISORD; kind < SUPERVISOR_KINDS; kind++) {
+        row.peer_name = supervisor_name(kind);
+        row.peer = samples_median(&sides[kind].times);
+        if (row.peer > 0)
+            row_add(bench, row);
+        else
+            row_skip(bench, row.what, "a peer is not installed, or did not restart it");
+    }
+    for (int kind = 0; kind < SUPERVISOR_KINDS; kind++) {
+        supervisor_shut(&sides[kind].supervisor);
+        fd_close(&sides[kind].fifo);
+        samples_release(&sides[kind].times);
+    }
+}
+
 void restart_rows(struct bench *bench)
 {
-    static const char what[] = "restart after a kill, delay 0";
-    AUTO_FREE char *program = runner_find(bench, what);
-    AUTO_FREE char *worker = program ? subject_find(bench, "bench_worker", what) : NULL;
-    if (worker)
-        restart_measure(bench, what, program, worker);
+    struct row row = {.what = "restart after a kill, delay 0"};
+    AUTO_FREE char *program = runner_find(bench, row.what);
+    AUTO_FREE char *worker = program ? subject_find(bench, "bench_worker", row.what) : NULL;
+    if (!worker)
+        return;
+    restart_measure(bench, row, worker);
+    paced_rows(bench, worker);
 }
 
 /* ---- Output ---- */

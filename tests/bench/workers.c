@@ -148,108 +148,99 @@ double programs_sum(pid_t top, const char *folder, double (*measure)(pid_t pid))
 }
 
 struct hundred {
-    struct command command;
-    const char *folder; /* of the programs whose memory counts */
+    struct supervisor supervisor;
     bool there, failed;
     struct samples times, memory;
 };
 
+/* Pids of workers of the one before, which may have ended late. */
+static void fifo_drain(int fifo)
+{
+    char bytes[4096];
+    while (read(fifo, bytes, sizeof bytes) > 0)
+        ;
+}
+
 static void start_all(struct hundred *side, int fifo)
 {
+    fifo_drain(fifo);
     double start = now_ns();
-    pid_t pid = process_start(&side->command);
-    side->failed = pid <= 0 || !all_wait(fifo);
+    side->failed = !supervisor_start(&side->supervisor) || !all_wait(fifo);
     if (!side->failed) {
         samples_add(&side->times, now_ns() - start);
-        samples_add(&side->memory, programs_sum(pid, side->folder, pss_bytes));
+        samples_add(&side->memory, programs_sum(side->supervisor.pid, side->supervisor.folder, pss_bytes));
     }
-    process_end(pid);
+    supervisor_stop(&side->supervisor);
 }
 
-static bool manifest_write(const char *worker)
+static void hundred_peer_rows(struct bench *bench, struct hundred *peer, struct row time, struct row memory)
 {
-    AUTO_BUF struct buf text = {0};
-    buf_add_text(&text, "version: 1\nworkers:\n");
-    for (int i = 0; i < WORKERS; i++)
-        buf_add_format(&text, "  w%d:\n    run: [%s, %s]\n    service: true\n", i, worker, "fifo");
-    return file_write("hundred.yaml", buf_str(&text));
-}
-
-static bool supervisord_write(const char *worker)
-{
-    AUTO_BUF struct buf text = {0};
-    buf_add_text(&text, "[supervisord]\nnodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\n"
-                        "pidfile=supervisord.pid\n");
-    for (int i = 0; i < WORKERS; i++)
-        buf_add_format(&text, "[program:w%d]\ncommand=%s fifo\n", i, worker);
-    return file_write("supervisord.conf", buf_str(&text));
-}
-
-static void hundred_rows_put(struct bench *bench, struct hundred *zproc, struct hundred *peer)
-{
-    static const char started[] = "start of 100 workers until all of them run";
-    static const char memory[] = "memory (PSS) with 100 workers, supervisor and server";
-    struct row time = {
-        .what = started, .zproc = samples_median(&zproc->times), .reach = REACH_MOST, .figure = 0.2e9};
-    struct row pss = {.what = memory,
-                      .unit = UNIT_MEMORY,
-                      .zproc = samples_median(&zproc->memory),
-                      .reach = REACH_MOST,
-                      .figure = 8e6};
-    if (zproc->failed || peer->failed) {
-        row_break(bench, started, zproc->failed ? "not all of them started" : "the peer did not start them");
+    const char *name = supervisor_name(peer->supervisor.kind);
+    if (!peer->there || peer->failed) {
+        row_skip(bench, time.what, peer->there ? "a peer did not start them" : "a peer is not installed");
         return;
     }
-    if (peer->there) {
-        pss.peer_name = "supervisord";
-        pss.peer = samples_median(&peer->memory);
-    }
+    bool measured = peer->supervisor.kind == SUPERVISOR_SUPERVISORD;
+    time.reach = measured ? REACH_FASTER : REACH_NONE;
+    time.figure = 5;
+    memory.reach = REACH_NONE;
+    time.peer_name = memory.peer_name = name;
+    time.peer = samples_median(&peer->times);
+    memory.peer = samples_median(&peer->memory);
     row_add(bench, time);
-    if (peer->there) {
-        time.reach = REACH_FASTER;
-        time.figure = 5;
-        time.peer_name = "supervisord";
-        time.peer = samples_median(&peer->times);
-        row_add(bench, time);
-    } else {
-        row_skip(bench, "start of 100 workers, against supervisord", "supervisord is not installed");
-    }
-    row_add(bench, pss);
+    row_add(bench, memory);
 }
 
-static void hundred_measure(struct bench *bench, struct hundred *zproc, struct hundred *peer)
+static void hundred_rows_put(struct bench *bench, struct hundred sides[SUPERVISOR_KINDS])
 {
-    AUTO_FD int fifo = mkfifo("fifo", 0600) == 0 ? open("fifo", O_RDWR | O_CLOEXEC | O_NONBLOCK) : -1;
-    zproc->failed = fifo < 0;
-    for (int i = 0; i < START_ROUNDS && !zproc->failed && !peer->failed; i++) {
-        start_all(zproc, fifo);
-        if (peer->there)
-            start_all(peer, fifo);
+    struct hundred *zproc = &sides[SUPERVISOR_ZPROC];
+    struct row time = {.what = "start of 100 workers until all of them run",
+                       .zproc = samples_median(&zproc->times),
+                       .reach = REACH_MOST,
+                       .figure = 0.2e9};
+    struct row memory = {.what = "memory (PSS) with 100 workers, all of the supervisor",
+                         .unit = UNIT_MEMORY,
+                         .zproc = samples_median(&zproc->memory),
+                         .reach = REACH_MOST,
+                         .figure = 8e6};
+    if (!zproc->there || zproc->failed) {
+        row_break(bench, time.what, "not all of them started");
+        return;
     }
-    hundred_rows_put(bench, zproc, peer);
-    samples_release(&zproc->times);
-    samples_release(&zproc->memory);
-    samples_release(&peer->times);
-    samples_release(&peer->memory);
+    row_add(bench, time);
+    row_add(bench, memory);
+    for (int kind = SUPERVISOR_SUPERVISORD; kind < SUPERVISOR_KINDS; kind++)
+        hundred_peer_rows(bench, &sides[kind], time, memory);
+}
+
+static void hundred_measure(struct bench *bench, struct hundred sides[SUPERVISOR_KINDS], int fifo)
+{
+    for (int i = 0; i < START_ROUNDS; i++)
+        for (int kind = 0; kind < SUPERVISOR_KINDS; kind++)
+            if (sides[kind].there && !sides[kind].failed)
+                start_all(&sides[kind], fifo);
+    hundred_rows_put(bench, sides);
 }
 
 void worker_rows(struct bench *bench)
 {
     const char *why;
+    struct hundred sides[SUPERVISOR_KINDS] = {0};
     AUTO_FREE char *program = runner(bench, &why);
     AUTO_FREE char *worker = program_in(bench->own, "bench_worker");
-    AUTO_FREE char *supervisord = program_in_path("supervisord");
     if (!program || !worker) {
         row_skip(bench, "start of 100 workers until all of them run",
                  program ? "bench_worker is not built" : why);
-        row_skip(bench, "memory (PSS) with 100 workers", program ? "bench_worker is not built" : why);
         return;
     }
-    struct hundred zproc = {{{program, "run", "-f", "hundred.yaml", "--output", "quiet"}},
-                            .folder = bench->bin};
-    struct hundred peer = {{{supervisord, "-c", "supervisord.conf"}}, .there = supervisord};
-    if (manifest_write(worker) && supervisord_write(worker))
-        hundred_measure(bench, &zproc, &peer);
-    else
-        row_break(bench, "start of 100 workers", "cannot write the manifest");
+    AUTO_FREE char *path = mem_format("%s/fifo", bench->folder);
+    AUTO_FD int fifo = mkfifo(path, 0600) == 0 ? open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK) : -1;
+    for (int kind = 0; fifo >= 0 && kind < SUPERVISOR_KINDS; kind++)
+        sides[kind].there = supervisor_open(bench, kind, worker, path, WORKERS, &sides[kind].supervisor);
+    hundred_measure(bench, sides, fifo);
+    for (int kind = 0; kind < SUPERVISOR_KINDS; kind++) {
+        supervisor_shut(&sides[kind].supervisor);
+        samples_release(&sides[kind].times);
+        samples_release(&sides[kind].memory);
+    }
 }
