@@ -18,6 +18,7 @@ static const struct {
     {"text", "\"$ref\": \"#/$defs/text\""},
     {"key", "\"$ref\": \"#/$defs/text\""},
     {"expression", "\"$ref\": \"#/$defs/text\""},
+    {"regular expression", "\"$ref\": \"#/$defs/text\""},
     {"command", "\"$ref\": \"#/$defs/command\""},
     {"address", "\"type\": [\"string\", \"null\"], \"pattern\": \"^(ipc|tcp)://.\""},
     {"HOST:PORT", "\"type\": [\"string\", \"null\"], \"pattern\": \":\""},
@@ -112,6 +113,10 @@ static bool type_add(struct buf *buf, const struct row *row, struct err *err)
     }
     if (strcmp(row->type, "integer or map") == 0) {
         buf_add_format(buf, "\"anyOf\": [{\"type\": \"integer\"}, {\"$ref\": \"#/$defs/%s\"}]", section);
+        return true;
+    }
+    if (strcmp(row->type, "text or map") == 0) {
+        buf_add_format(buf, "\"anyOf\": [{\"$ref\": \"#/$defs/text\"}, {\"$ref\": \"#/$defs/%s\"}]", section);
         return true;
     }
     if (strcmp(row->type, "list or map") == 0) {

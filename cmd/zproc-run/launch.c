@@ -122,6 +122,7 @@ static bool set_own(struct launch *launch, struct run *run, struct task *task, c
     /* Descendants are told apart by these two, also from those of another instance of the same worker. */
     launch->marks[0] = mem_format("ZPROC_RUN=%s", run->id);
     launch->marks[1] = mem_format("ZPROC_TASK=%u", task->number);
+    environment_set(env, "NOTIFY_SOCKET", task->notify ? notify_name(task->notify) : NULL);
     return task->parent == SUP_NO_TASK || set_event(env, run, task, err);
 }
 
@@ -228,6 +229,8 @@ static void process_output(void *ctx, struct child *child, int stream, struct st
     struct process *process = ctx;
     (void)child;
     output_bytes(&process->output, stream, bytes);
+    if (process->task->probes)
+        probes_output(process->run, process->task, process->ref, stream, bytes);
 }
 
 static bool is_success(const struct plan_worker *worker, const struct child_end *end)
@@ -254,6 +257,7 @@ static void process_ended(void *ctx, struct child *child, const struct child_end
                               .signal = end->signal,
                               .text = buf_str(&result)};
     process->task->process = NULL;
+    notify_close(process->task);
     process_free(process);
     run_event(run, event);
 }
@@ -277,7 +281,8 @@ static void spawn_now(struct run *run, struct task *task)
     }
     struct process *process = NULL;
     int status = 125;
-    if (launch_prepare(&launch, run, task, LAUNCH_WORKER, &err)) {
+    bool ready = !task->worker->ready.notify || notify_open(run, task, &err);
+    if (ready && launch_prepare(&launch, run, task, LAUNCH_WORKER, &err)) {
         process = process_new(run, task, ref);
         buf_clear(process->output.tail);
         process->child = child_spawn(run->children, &launch.spec, &callbacks, process, &err);

@@ -118,6 +118,10 @@ static void add_more(struct buf *json, const struct task *task, const struct sup
         buf_add_text(json, ",\"start\":false");
     if (failed)
         add_tail(json, task);
+    if (task->notify && notify_status(task->notify)) {
+        buf_add_text(json, ",\"note\":");
+        string_print(json, str_of(notify_status(task->notify)));
+    }
     buf_add_char(json, '}');
 }
 

@@ -53,6 +53,7 @@ static void task_free(struct run *run, struct task *task)
     if (!task)
         return;
     probes_end(run, task);
+    notify_close(task);
     trigger_forget(task);
     free(task->name);
     free(task->session);

@@ -200,8 +200,9 @@ struct task {
     int64_t again_ms;            /* when its condition is to be asked for again; 0: not */
     struct process *process;     /* NULL: none runs */
     struct probes *probes;
-    int needed;    /* answers that its start still waits for */
-    bool spawning; /* SUP_SPAWN came, `spawn` is its ref */
+    struct notify *notify; /* socket that its process tells its readiness to; NULL: none */
+    int needed;            /* answers that its start still waits for */
+    bool spawning;         /* SUP_SPAWN came, `spawn` is its ref */
     struct sup_ref spawn;
     char *obstacle;         /* why it cannot be started, NULL: nothing */
     char *snapshot, *value; /* files of a trigger's event, NULL: none */
@@ -248,6 +249,21 @@ char *task_file(const struct run *run, const struct task *task, const char *what
 struct probes;
 void probes_start(struct run *run, struct task *task, struct sup_ref ref);
 void probes_end(struct run *run, struct task *task);
+/* What the process of this incarnation printed. */
+void probes_output(struct run *run, struct task *task, struct sup_ref ref, int stream, struct str bytes);
+/* The process said that it is ready. */
+void probes_notified(struct run *run, struct task *task);
+
+/* ---- notify.c: sd_notify ---- */
+
+/* A new socket for the task's next process, in place of an older one. */
+bool notify_open(struct run *run, struct task *task, struct err *err);
+/* For NOTIFY_SOCKET; borrowed. */
+const char *notify_name(const struct notify *notify);
+bool notify_is_ready(const struct notify *notify); /* said so already */
+/* What the process last said of itself; NULL: nothing. */
+const char *notify_status(const struct notify *notify);
+void notify_close(struct task *task);
 
 /* ---- environment.c ---- */
 

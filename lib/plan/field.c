@@ -158,6 +158,23 @@ const struct section manifest_section = SECTION("", manifest_fields, NULL);
 
 /* ---- Workers ---- */
 
+static const struct field http_fields[] = {
+    {.name = "url",
+     .type = FIELD_CUSTOM,
+     .form = "text",
+     .read = http_url_read,
+     .otherwise = "required",
+     .help = "http://HOST:PORT/PATH"},
+    {.name = "status",
+     .type = FIELD_INT,
+     .offset = offsetof(struct plan_ready, http.status),
+     .low = 100,
+     .high = 599,
+     .otherwise = "200 to 399",
+     .help = "the status of the answer"},
+};
+const struct section http_section = SECTION("worker.ready.http", http_fields, http_finish);
+
 static const struct field ready_fields[] = {
     {.name = "when",
      .type = FIELD_EXPR,
@@ -172,9 +189,23 @@ static const struct field ready_fields[] = {
      .form = "HOST:PORT",
      .read = tcp_read,
      .help = "a port that takes a connection"},
-    UNSUPPORTED("http", "text or map", "an address that answers"),
-    UNSUPPORTED("log", "regular expression", "a line that the worker writes"),
-    UNSUPPORTED("notify", "bool", "the worker says so (sd_notify)"),
+    {.name = "http",
+     .type = FIELD_CUSTOM,
+     .form = "text or map",
+     .read = http_read,
+     .section = &http_section,
+     .merge = true,
+     .help = "an http:// address that answers; as a map with the status"},
+    {.name = "log",
+     .type = FIELD_CUSTOM,
+     .form = "regular expression",
+     .read = ready_log_read,
+     .help = "a line that the worker prints"},
+    {.name = "notify",
+     .type = FIELD_BOOL,
+     .offset = offsetof(struct plan_ready, notify),
+     .fallback = "false",
+     .help = "the worker says so by READY=1 at the socket NOTIFY_SOCKET (sd_notify)"},
     {.name = "every",
      .type = FIELD_DURATION,
      .offset = offsetof(struct plan_ready, every_ms),

@@ -84,6 +84,12 @@ struct plan_ready { /* all that is given must hold */
     struct expr *when;
     struct plan_command exec;
     struct plan_text tcp; /* HOST:PORT */
+    struct {
+        struct plan_text url; /* http:// */
+        int64_t status;       /* 0: 200 to 399 */
+    } http;
+    char *log;   /* regular expression for a line of output; NULL: none */
+    bool notify; /* sd_notify */
     int64_t every_ms, timeout_ms;
 };
 

@@ -164,7 +164,7 @@ struct section {
     /* What no single key shows, once the keys are read. */
     void (*finish)(struct loader *loader, const struct node *map, void *target);
 };
-extern const struct section manifest_section, worker_section, need_section;
+extern const struct section manifest_section, worker_section, need_section, http_section;
 
 struct loader {
     struct diag diag;
@@ -222,6 +222,10 @@ void restart_read(struct loader *loader, const struct node *node, void *target);
 void result_read(struct loader *loader, const struct node *node, void *target);
 void success_read(struct loader *loader, const struct node *node, void *target);
 void tcp_read(struct loader *loader, const struct node *node, void *target);
+void http_read(struct loader *loader, const struct node *node, void *target);
+void http_url_read(struct loader *loader, const struct node *node, void *target);
+void http_finish(struct loader *loader, const struct node *map, void *target);
+void ready_log_read(struct loader *loader, const struct node *node, void *target);
 void ready_finish(struct loader *loader, const struct node *map, void *target);
 void failures_read(struct loader *loader, const struct node *node, void *target);
 void retry_args_read(struct loader *loader, const struct node *node, void *target);

@@ -101,16 +101,58 @@ void log_finish(struct loader *loader, const struct node *map, void *target)
 
 /* ---- ready ---- */
 
+/* Checked here only when there is no ${{ }} in it. */
+void http_url_read(struct loader *loader, const struct node *node, void *target)
+{
+    struct plan_ready *ready = target;
+    struct str url = node->text, scheme = STR("http://");
+    if (!read_text(loader, "http", node, &ready->http.url) || ready->http.url.template)
+        return;
+    if (str_starts_with(url, STR("https://")))
+        diag_add_at(&loader->diag, node,
+                    "https is not supported in 'http'; use http://, or 'exec' with a command like curl");
+    else if (!str_starts_with(url, scheme) || url.len == scheme.len || strcspn(url.data, " \t\r\n") < url.len)
+        diag_add_at(&loader->diag, node, "'%.*s' is not an address like http://localhost:8080/path",
+                    STR_ARG(url));
+}
+
+void http_finish(struct loader *loader, const struct node *map, void *target)
+{
+    (void)target;
+    if (!loader->partial && ynode_is_unset(ynode_get(map, STR("url"))))
+        diag_add_at(&loader->diag, map, "'http' has no 'url'");
+}
+
+void http_read(struct loader *loader, const struct node *node, void *target)
+{
+    if (node->type == NODE_MAP)
+        section_read(loader, &http_section, node, target);
+    else
+        http_url_read(loader, node, target);
+}
+
+void ready_log_read(struct loader *loader, const struct node *node, void *target)
+{
+    struct plan_ready *ready = target;
+    struct err err;
+    if (!read_string(loader, "log", node, &ready->log))
+        return;
+    struct regex *regex = regex_new(str_of(ready->log), &err);
+    if (!regex)
+        diag_add_at(&loader->diag, node, "'log': %s", err.message);
+    regex_free(regex);
+}
+
 void ready_finish(struct loader *loader, const struct node *map, void *target)
 {
     struct plan_ready *ready = target;
-    static const char *const probes[] = {"when", "exec", "tcp", "http", "log", "notify"};
+    static const char *const probes[] = {"when", "exec", "tcp", "http", "log"};
     ready->given = true;
+    bool any = ready->notify;
     for (size_t i = 0; i < LENGTH_OF(probes); i++)
-        if (!ynode_is_unset(ynode_get(map, str_of(probes[i]))))
-            return;
-    if (!loader->partial)
-        diag_add_at(&loader->diag, map, "'ready' has no probe; give it when, exec or tcp");
+        any |= !ynode_is_unset(ynode_get(map, str_of(probes[i])));
+    if (!any && !loader->partial)
+        diag_add_at(&loader->diag, map, "'ready' has no probe; give it when, exec, tcp, http, log or notify");
 }
 
 /* ---- retry ---- */

@@ -55,6 +55,18 @@ static enum marked orphan_belongs(const struct child *child, const struct proces
     return process_marked(orphan->pid, child->marks);
 }
 
+bool child_owns(const struct child *child, int pid)
+{
+    struct process process, above;
+    if (!process_read(pid, &process))
+        return true;
+    above = process;
+    while (above.pid != child->pid && above.parent > 1 && process_read(above.parent, &above))
+        ;
+    return above.pid == child->pid || process.group == child->pid || process.session == child->pid ||
+           process_marked(pid, child->marks) == MARKED_YES;
+}
+
 /* Brings child->tree up to date: below the child, orphans of it, what was seen before; all with what lives
  * below them. Costs little when there is nothing. False when more may come to light in a moment. */
 static bool tree_refresh(struct child *child)

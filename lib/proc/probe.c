@@ -1,5 +1,6 @@
 /* Probes: a command or a connection tried again and again, one try at a time. */
 #include "child_priv.h"
+#include "http_priv.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -7,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define HEAD_READ 4096 /* at once, of an answer; its first line is enough */
 
 struct probe {
     struct loop *loop;
@@ -25,6 +28,13 @@ struct probe {
     struct addrinfo *addresses, *address; /* all, and the one that is tried */
     int fd;
     struct watcher *watcher;
+
+    /* http: tcp, and then */
+    char *request; /* NULL: the connection is enough */
+    size_t sent;
+    bool connected;
+    struct buf head;             /* of the answer */
+    int status_low, status_high; /* that are fine */
 };
 
 /* May free the probe: nothing may follow it. */
@@ -110,6 +120,9 @@ struct probe *probe_exec(struct children *children, const struct child_spec *spe
 
 static void tcp_close(struct probe *probe)
 {
+    probe->connected = false;
+    probe->sent = 0;
+    buf_clear(&probe->head);
     watcher_free(probe->watcher);
     probe->watcher = NULL;
     fd_close(&probe->fd);
@@ -134,14 +147,46 @@ static bool is_own_end(int fd)
 
 static void tcp_connect(struct probe *probe);
 
+static void http_send(struct probe *probe)
+{
+    size_t left = strlen(probe->request) - probe->sent;
+    ssize_t len = send(probe->fd, probe->request + probe->sent, left, MSG_NOSIGNAL);
+    if (len >= 0)
+        probe->sent += (size_t)len;
+    if (len < 0 && errno != EAGAIN && errno != EINTR)
+        tcp_done(probe, false);
+    else if ((size_t)len == left)
+        watcher_set(probe->watcher, POLLIN);
+}
+
+static void http_receive(struct probe *probe)
+{
+    ssize_t len = recv(probe->fd, buf_reserve(&probe->head, HEAD_READ), HEAD_READ, 0);
+    if (len < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    buf_commit(&probe->head, len > 0 ? (size_t)len : 0);
+    int status = http_status(buf_str(&probe->head));
+    if (status != 0 || len <= 0)
+        tcp_done(probe, status >= probe->status_low && status <= probe->status_high);
+}
+
 static void tcp_ready(void *ctx, short events)
 {
-    (void)events;
     struct probe *probe = ctx;
     int number = 0;
     socklen_t len = sizeof number;
-    if (getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &number, &len) == 0 && number == 0 &&
-        !is_own_end(probe->fd)) {
+    if (probe->connected && (events & POLLIN)) {
+        http_receive(probe);
+        return;
+    }
+    bool fine = getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &number, &len) == 0 && number == 0 &&
+                !is_own_end(probe->fd);
+    if (fine && probe->request) {
+        probe->connected = true;
+        http_send(probe);
+        return;
+    }
+    if (fine) {
         tcp_done(probe, true);
         return;
     }
@@ -225,6 +270,24 @@ struct probe *probe_tcp(struct loop *loop, const char *host_port, int64_t every_
     return probe;
 }
 
+struct probe *probe_http(struct loop *loop, const char *url, int status, int64_t every_ms, int64_t timeout_ms,
+                         void (*result)(void *ctx, bool ok), void *ctx, struct err *err)
+{
+    AUTO_FREE char *host_port = NULL;
+    char *request = NULL;
+    if (!http_request(url, &host_port, &request, err))
+        return NULL;
+    struct probe *probe = probe_tcp(loop, host_port, every_ms, timeout_ms, result, ctx, err);
+    if (!probe) {
+        free(request);
+        return NULL;
+    }
+    probe->request = request;
+    probe->status_low = status > 0 ? status : 200;
+    probe->status_high = status > 0 ? status : 399;
+    return probe;
+}
+
 void probe_free(struct probe *probe)
 {
     if (!probe)
@@ -235,5 +298,7 @@ void probe_free(struct probe *probe)
     if (probe->addresses)
         freeaddrinfo(probe->addresses);
     timer_free(probe->timer);
+    free(probe->request);
+    buf_release(&probe->head);
     free(probe);
 }

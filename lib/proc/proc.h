@@ -96,6 +96,10 @@ void child_pause(struct child *child, bool paused);
 /* In the environment of workers whose orphans outlive the run. */
 #define PROC_SPARED "ZPROC_CLEANUP=false"
 
+/* Whether the process is the child or was started below it; true as well for one that is gone by now, which
+ * nobody can tell any more. */
+bool child_owns(const struct child *child, int pid);
+
 /* SIGKILL to every process below this one (children and adopted orphans, again and again) until none is left
  * or the monotonic time has come; returns how many are left. Those with spared_mark ("NAME=VALUE", NULL:
  * none) in their environment are let alone. Used by the guardian too: it needs no loop. */
@@ -106,8 +110,9 @@ bool tree_adopt(struct err *err);
 /* ---- Probes ---- */
 
 struct probe;
-/* Calls result(ctx, ok) once for each try: a command that exits 0, or a tcp connection that is accepted. A
- * try that takes longer than timeout_ms fails. The first try starts at once (from the loop), the next ones
+/* Calls result(ctx, ok) once for each try: a command that exits 0, a tcp connection that is accepted, or a
+ * GET of an http:// URL that is answered with this status (0: 200 to 399; redirects are not followed). A try
+ * that takes longer than timeout_ms fails. The first try starts at once (from the loop), the next ones
  * every_ms after the start of the one before, never while that is still under way. What spec points at is
  * borrowed until probe_free; its output is discarded. host_port is HOST:PORT or [IPV6]:PORT, resolved here.
  */
@@ -115,6 +120,8 @@ struct probe *probe_exec(struct children *children, const struct child_spec *spe
                          int64_t timeout_ms, void (*result)(void *ctx, bool ok), void *ctx);
 struct probe *probe_tcp(struct loop *loop, const char *host_port, int64_t every_ms, int64_t timeout_ms,
                         void (*result)(void *ctx, bool ok), void *ctx, struct err *err);
+struct probe *probe_http(struct loop *loop, const char *url, int status, int64_t every_ms, int64_t timeout_ms,
+                         void (*result)(void *ctx, bool ok), void *ctx, struct err *err);
 void probe_free(struct probe *probe); /* from within result too */
 
 #endif

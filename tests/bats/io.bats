@@ -109,11 +109,14 @@ version: 1
 workers:
   w:
     run: |
-      seq 50000; rm small/filler; echo back
+      seq 50000; echo end
+      until grep -q '^w | end' out; do sleep 0.02; done # so that all of it has met the full disk
+      rm small/filler; echo back
     log: {file: small/w.log}
 EOF
   head -c 32000 /dev/zero >small/filler
-  run -0 --separate-stderr zproc run --output quiet
+  run_start
+  run_end 0
   cp small/w.log got
   umount small
   grep -qaE '^\[zproc: [0-9]+ bytes are missing here\]$' got
@@ -131,4 +134,99 @@ EOF
     [[ $output != *hidden* && $output != *oops* ]]
     [ "$(log_of w | sort)" = $'hidden\noops' ]
   done
+}
+
+# ---- Readiness ----
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+@test "ready.http: a service is ready when its address answers as it should" {
+  local port
+  port=$(free_port)
+  mkdir site
+  manifest <<EOF
+version: 1
+env: {PORT: "$port"}
+workers:
+  web:
+    run: [python3, -m, http.server, --bind, 127.0.0.1, -d, site, "$port"]
+    service: true
+    ready: {http: "http://127.0.0.1:\${{ env.PORT }}/up", every: 30ms, timeout: 20s}
+    log: {hide: true}
+  maker: {run: 'until grep -q 404 .zproc/logs/latest/web.log; do sleep 0.02; done; touch site/up'}
+  user: {run: test -e site/up, needs: [web]}
+EOF
+  run -0 zproc run
+  sed -i 's|http: .*|http: {url: "http://localhost:'"$port"'/up", status: 404}, every: 30ms, timeout: 300ms}|; /maker/d' zproc.yaml
+  run -124 zproc run
+  [[ $output == *"not ready within 300ms"* ]]
+}
+
+@test "ready.http: https is refused with a word on what to do" {
+  manifest <<'EOF'
+version: 1
+workers: {w: {run: x, ready: {http: "https://localhost/"}}}
+EOF
+  expect_error 2 "*https is not supported in 'http'; use http://, or 'exec' with a command like curl*" zproc check
+}
+
+@test "ready.log: a line of this attempt's output" {
+  manifest <<'EOF'
+version: 1
+workers:
+  s:
+    run: |
+      if [ $ZPROC_ATTEMPT = 1 ]; then printf listening; exit 1; fi
+      echo " on 80"; echo "not listening on 80" >&2
+      until test -e go; do sleep 0.02; done
+      touch late; printf 'listening'; echo "!" >&2; printf ' on 80\r\n'; exec sleep 1000
+    service: true
+    retry: {max: 1, delay: 0}
+    ready: {log: '^listening on \d+$', timeout: 20s}
+  eye:
+    run: |
+      until grep -q not .zproc/logs/latest/s.log; do sleep 0.02; done
+      zproc get -n zproc s | grep -q '"status":"running"'
+      touch go
+  user: {run: test -e late, needs: [s]}
+EOF
+  run -0 zproc run
+  [[ $output == *"s    | listening on 80"* ]]
+}
+
+@test "ready.notify: READY=1 from the worker or below it, not from others; STATUS is in the record" {
+  cat >notify.py <<'EOF'
+import os, socket, sys
+name = os.environ["NOTIFY_SOCKET"]
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.sendto(sys.argv[1].encode().decode("unicode_escape").encode(), "\0" + name[1:] if name[0] == "@" else name)
+EOF
+  manifest <<'EOF'
+version: 1
+workers:
+  s:
+    run: |
+      echo "$NOTIFY_SOCKET" >name
+      python3 notify.py 'STATUS=warming up\n'
+      until test -e go; do sleep 0.02; done
+      touch ready
+      (setsid python3 notify.py 'X=1\nREADY=1\nSTATUS=serving')
+      exec sleep 1000
+    service: true
+    ready: {notify: true, timeout: 20s}
+  thief:
+    run: |
+      test -z "${NOTIFY_SOCKET:-}"
+      until zproc get -n zproc s | grep -q '"note":"warming up"'; do sleep 0.02; done
+      NOTIFY_SOCKET=$(cat name) python3 notify.py READY=1
+      sleep 0.3
+      zproc get -n zproc s | grep -q '"status":"running"'
+      touch go
+  user:
+    needs: [s]
+    run: test -e ready; until zproc get -n zproc s | grep -q '"note":"serving"'; do sleep 0.02; done
+EOF
+  NOTIFY_SOCKET=@outer run -0 zproc run
 }

@@ -3,8 +3,10 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct watch {
@@ -182,13 +184,113 @@ static void tcp_addresses(void **state)
     probe_free(NULL);
 }
 
+/* ---- http ---- */
+
+/* Answers each connection with these bytes, in pieces of one byte; runs in a child. */
+struct web {
+    int pid, port;
+    char url[64];
+};
+
+static void web_serve(int fd, const char *answer)
+{
+    for (;;) {
+        char request[4096];
+        int peer = accept(fd, NULL, NULL);
+        if (peer < 0 || read(peer, request, sizeof request) <= 0)
+            _exit(1);
+        for (const char *at = answer; *at; at++)
+            if (write(peer, at, 1) != 1)
+                break;
+        close(peer);
+    }
+}
+
+static void web_start(struct web *web, const char *answer)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    AUTO_FD int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(fd, 5), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    snprintf(web->url, sizeof web->url, "http://127.0.0.1:%d/health?x=1", ntohs(address.sin_port));
+    web->pid = fork();
+    if (web->pid == 0) {
+        signal(SIGPIPE, SIG_IGN);
+        web_serve(fd, answer);
+    }
+}
+
+static void web_stop(const struct web *web)
+{
+    kill(web->pid, SIGKILL);
+    waitpid(web->pid, NULL, 0);
+}
+
+static bool web_probe(struct world *world, const char *answer, int status)
+{
+    struct web web;
+    struct watch watch = {.world = world, .wanted = 2};
+    web_start(&web, answer);
+    watch.probe = probe_http(world->loop, web.url, status, 1, 1000, on_result, &watch, NULL);
+    assert_non_null(watch.probe);
+    world_until(world, has_results, &watch);
+    probe_free(watch.probe);
+    web_stop(&web);
+    assert_true(watch.good == 2 || watch.bad == 2);
+    return watch.good == 2;
+}
+
+static void http_answers(void **state)
+{
+    assert_true(web_probe(*state, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 0));
+    assert_true(web_probe(*state, "HTTP/1.0 302 Found\r\n\r\n", 0));
+    assert_false(web_probe(*state, "HTTP/1.1 503 Service Unavailable\r\n\r\n", 0));
+    assert_true(web_probe(*state, "HTTP/1.1 503\r\n\r\n", 503));
+    assert_false(web_probe(*state, "HTTP/1.1 200 OK\r\n\r\n", 204));
+    assert_false(web_probe(*state, "HTTP/1.1 20", 0));
+    assert_false(web_probe(*state, "SSH-2.0-OpenSSH\r\n", 0));
+    assert_false(web_probe(*state, "", 0));
+}
+
+static void http_silence(void **state)
+{
+    struct watch watch = {.world = *state, .wanted = 1};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    AUTO_FD int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(fd, 5), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    AUTO_FREE char *url = mem_format("http://127.0.0.1:%d", ntohs(address.sin_port));
+    watch.probe = probe_http(watch.world->loop, url, 0, 1, 30, on_result, &watch, NULL);
+    world_until(watch.world, has_results, &watch);
+    probe_free(watch.probe);
+    assert_int_equal(watch.bad, 1);
+}
+
+static void http_bad_url(void **state)
+{
+    struct watch watch = {.world = *state};
+    struct err err;
+    static const char *const urls[] = {"https://x",       "ftp://x",     "x",           "http://",
+                                       "http:///path",    "http://a b/", "http://u@h/", "http://h/\r\nX: y",
+                                       "http://h:99999/", "http://[::1/"};
+    for (size_t i = 0; i < LENGTH_OF(urls); i++)
+        assert_null(probe_http(watch.world->loop, urls[i], 0, 1, 1, on_result, &watch, &err));
+    assert_null(probe_http(watch.world->loop, "https://x", 0, 1, 1, on_result, &watch, &err));
+    assert_int_equal(err.code, ERR_UNSUPPORTED);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(exec_good),           TEST(exec_bad),      TEST(exec_timeout),
         TEST(freed_within_result), TEST(tcp_good),      TEST(tcp_refused_then_accepted),
-        TEST(tcp_timeout),         TEST(tcp_addresses),
+        TEST(tcp_timeout),         TEST(tcp_addresses), TEST(http_answers),
+        TEST(http_silence),        TEST(http_bad_url),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
