@@ -37,6 +37,8 @@ static const struct {
     {"map of one key", "\"type\": [\"object\", \"null\"], \"minProperties\": 1, \"maxProperties\": 1"},
     {"map of workers", "\"type\": [\"object\", \"null\"], \"propertyNames\": {\"$ref\": \"#/$defs/name\"}, "
                        "\"additionalProperties\": {\"$ref\": \"#/$defs/worker\"}"},
+    {"list of files", "\"type\": [\"array\", \"null\"], \"items\": {\"anyOf\": [{\"type\": \"string\"}, "
+                      "{\"$ref\": \"#/$defs/include\"}]}"},
     {"worker", "\"$ref\": \"#/$defs/worker\""},
 };
 

@@ -37,6 +37,13 @@ static char *expand(const struct scope *scope, const struct plan_text *text, str
     return buf_detach(&out);
 }
 
+/* The same for a path; absolute. */
+static char *expand_path(const struct scope *scope, const struct plan_text *text, struct err *err)
+{
+    AUTO_FREE char *path = expand(scope, text, err);
+    return !path ? NULL : path[0] == '/' ? mem_text(path) : mem_format("%s/%s", text->folder, path);
+}
+
 static bool add_texts(struct words *words, const struct scope *scope, const struct plan_texts *texts,
                       struct err *err)
 {
@@ -128,17 +135,9 @@ static bool set_own(struct launch *launch, struct run *run, struct task *task, c
 
 static bool set_dir(struct launch *launch, const struct scope *scope, struct err *err)
 {
-    const struct plan *plan = scope->run->plan;
     const struct plan_text *text = &scope->task->worker->dir;
-    if (!text->raw) {
-        launch->dir = mem_text(plan->dir);
-        return true;
-    }
-    AUTO_FREE char *dir = expand(scope, text, err);
-    if (!dir)
-        return false;
-    launch->dir = dir[0] == '/' ? mem_text(dir) : mem_format("%s/%s", plan->dir, dir);
-    return true;
+    launch->dir = text->raw ? expand_path(scope, text, err) : mem_text(scope->task->worker->folder);
+    return launch->dir != NULL;
 }
 
 static void set_spec(struct launch *launch, const struct run *run, const struct task *task,

@@ -50,14 +50,15 @@ static struct plan *load(const struct options *options, bool colour)
             strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == strlen(name);
         return plan_command(fits ? name : "command", options->command);
     }
-    struct plan_options wanted = {.file = options->manifest,
+    struct plan_options wanted = {.files = options->manifests,
+                                  .file_count = options->manifest_count,
                                   .vars = options->vars,
                                   .var_count = options->var_count,
                                   .workers = options->workers,
                                   .worker_count = options->worker_count};
     struct plan *plan = plan_load(&wanted, &problems);
     if (!plan)
-        print_problems(&problems, options->manifest ? options->manifest : "zproc.yaml", colour);
+        print_problems(&problems, options->manifest_count ? options->manifests[0] : "zproc.yaml", colour);
     plan_problems_release(&problems);
     return plan;
 }

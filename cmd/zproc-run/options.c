@@ -59,10 +59,7 @@ static bool set_option(struct options *options, enum option option, const char *
     int found;
     switch (option) {
     case OPTION_MANIFEST:
-        if (options->manifest)
-            return err_set(err, ERR_UNSUPPORTED,
-                           "several manifests at once ('-f' twice) are not supported yet");
-        options->manifest = value;
+        options->manifests[options->manifest_count++] = value;
         return true;
     case OPTION_VAR:
         if (value[0] == '=' || !strchr(value, '='))
@@ -132,6 +129,7 @@ bool options_parse(struct options *options, int argc, char **argv, struct err *e
 {
     *options = (struct options){.jobs = -1, .fail = -1, .control = -1};
     options->vars = mem_array((size_t)argc + 1, sizeof *options->vars);
+    options->manifests = mem_array((size_t)argc + 1, sizeof *options->manifests);
     options->workers = mem_array((size_t)argc + 1, sizeof *options->workers);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--") == 0) {
@@ -149,7 +147,7 @@ bool options_parse(struct options *options, int argc, char **argv, struct err *e
         return true;
     if (!options->command[0])
         return err_set(err, ERR_INVALID, "no command behind '--'");
-    if (options->manifest || options->worker_count > 0 || options->var_count > 0)
+    if (options->manifest_count > 0 || options->worker_count > 0 || options->var_count > 0)
         return err_set(err, ERR_INVALID,
                        "a command behind '--' goes without manifest, variables and workers");
     return true;
@@ -157,6 +155,7 @@ bool options_parse(struct options *options, int argc, char **argv, struct err *e
 
 void options_release(struct options *options)
 {
+    free(options->manifests);
     free(options->vars);
     free(options->workers);
 }

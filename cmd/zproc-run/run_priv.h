@@ -18,9 +18,8 @@ struct task;
 
 enum output_mode { OUTPUT_PREFIX, OUTPUT_GROUP, OUTPUT_FAILED, OUTPUT_QUIET, OUTPUT_RAW, OUTPUT_JSON };
 struct options {
-    const char *manifest; /* NULL: zproc.yaml of the current folder */
-    const char **vars, **workers;
-    size_t var_count, worker_count;
+    const char **manifests, **vars, **workers; /* no manifest: zproc.yaml of the current folder */
+    size_t manifest_count, var_count, worker_count;
     char **command; /* behind `--`; NULL: a manifest */
     int64_t jobs;   /* -1: as the manifest says */
     int fail;       /* enum plan_fail, -1: as the manifest says */

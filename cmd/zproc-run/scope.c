@@ -58,7 +58,7 @@ static struct value *needs_value(const struct run *run, const struct plan_worker
     struct value *map = value_map();
     for (size_t i = 0; i < worker->need_count; i++) {
         const struct plan_worker *need = &run->plan->workers[worker->needs[i].worker];
-        map_set(map, str_of(need->name), need_value(run, need));
+        map_set(map, str_of(worker->needs[i].name), need_value(run, need));
     }
     return map;
 }

@@ -145,20 +145,31 @@ static void printable_add(struct buf *buf, struct str text, size_t limit)
     }
 }
 
-void diag_init(struct diag *diag, const char *file, struct str text, struct plan_memory *memory,
-               struct plan_problems *problems)
+void diag_init(struct diag *diag, struct plan_memory *memory, struct plan_problems *problems)
 {
-    *diag = (struct diag){.source = {.file = file, .text = text},
-                          .memory = memory,
+    *diag = (struct diag){.memory = memory,
                           .problems = problems,
                           .first = problems->count,
                           .suggestions_left = SUGGESTIONS_MAX};
-    source_index(&diag->source);
+}
+
+struct source *diag_source(struct diag *diag, const char *file, struct str text)
+{
+    struct source *source = memory_take(diag->memory, sizeof *source);
+    *source = (struct source){.file = file, .text = text, .number = diag->source_count};
+    source_index(source);
+    mem_grow(diag->sources, diag->source_capacity, diag->source_count);
+    diag->sources[diag->source_count++] = source;
+    if (!diag->source)
+        diag->source = source;
+    return source;
 }
 
 static int problem_compare(const void *a, const void *b)
 {
     const struct plan_problem *x = a, *y = b;
+    if (x->order != y->order)
+        return x->order < y->order ? -1 : 1;
     if (x->line != y->line)
         return x->line < y->line ? -1 : 1;
     if (x->column != y->column)
@@ -172,7 +183,9 @@ void diag_finish(struct diag *diag)
     if (count > 1)
         qsort(diag->problems->items + diag->first, count, sizeof *diag->problems->items, problem_compare);
     table_release(&diag->seen);
-    free(diag->source.lines);
+    for (size_t i = 0; i < diag->source_count; i++)
+        free(diag->sources[i]->lines);
+    free(diag->sources);
 }
 
 bool diag_failed(const struct diag *diag)
@@ -180,15 +193,17 @@ bool diag_failed(const struct diag *diag)
     return diag->problems->count > diag->first;
 }
 
-static void problem_store(struct diag *diag, size_t line, size_t column, char *message)
+static void problem_store(struct diag *diag, const struct source *source, size_t line, size_t column,
+                          char *message)
 {
     struct plan_problems *problems = diag->problems;
     mem_grow(problems->items, problems->capacity, problems->count);
     AUTO_BUF struct buf text = {0};
     if (line)
-        printable_add(&text, source_line(&diag->source, line), SHOWN_MAX);
+        printable_add(&text, source_line(source, line), SHOWN_MAX);
     problems->items[problems->count++] = (struct plan_problem){
-        .file = mem_text(diag->source.file),
+        .file = mem_text(source->file),
+        .order = source->number,
         .line = line,
         .column = column,
         .message = message,
@@ -196,61 +211,81 @@ static void problem_store(struct diag *diag, size_t line, size_t column, char *m
     };
 }
 
-static void diag_vadd(struct diag *diag, size_t line, size_t column, const char *format, va_list args)
+static void diag_vadd(struct diag *diag, const struct source *source, size_t line, size_t column,
+                      const char *format, va_list args)
 {
     size_t count = diag->problems->count - diag->first;
     if (count > PROBLEMS_MAX)
         return;
     if (count == PROBLEMS_MAX) {
-        problem_store(diag, SIZE_MAX, 1,
+        source = diag->sources[diag->source_count - 1];
+        problem_store(diag, source, SIZE_MAX, 1,
                       mem_format("more than %d problems; the rest is left out", PROBLEMS_MAX));
-        diag->problems->items[diag->problems->count - 1].line = diag->source.line_count;
+        diag->problems->items[diag->problems->count - 1].line = source->line_count;
         return;
     }
     AUTO_BUF struct buf message = {0}, printable = {0};
     buf_add_vformat(&message, format, args);
     printable_add(&printable, buf_str(&message), 4000);
-    AUTO_FREE char *key = mem_format("%zu:%zu:%s", line, column, printable.data);
+    AUTO_FREE char *key = mem_format("%s:%zu:%zu:%s", source->file, line, column, printable.data);
     if (table_get(&diag->seen, str_of(key)))
         return;
     char *kept = memory_text(diag->memory, str_of(key));
     table_put(&diag->seen, str_of(kept), kept);
-    problem_store(diag, line, column, buf_detach(&printable));
+    problem_store(diag, source, line, column, buf_detach(&printable));
 }
 
 void diag_add(struct diag *diag, size_t line, size_t column, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    diag_vadd(diag, line, column, format, args);
+    diag_vadd(diag, diag->source, line, column, format, args);
     va_end(args);
+}
+
+void diag_add_place(struct diag *diag, const struct plan_place *place, const char *format, ...)
+{
+    const struct source *source = diag->source;
+    va_list args;
+    for (size_t i = 0; i < diag->source_count; i++)
+        if (diag->sources[i]->file == place->file)
+            source = diag->sources[i];
+    va_start(args, format);
+    diag_vadd(diag, source, place->line, place->column, format, args);
+    va_end(args);
+}
+
+static const struct source *source_of(const struct diag *diag, const struct node *node)
+{
+    return node->source ? node->source : diag->source;
 }
 
 void diag_add_at(struct diag *diag, const struct node *node, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    diag_vadd(diag, node->line, node->column, format, args);
+    diag_vadd(diag, source_of(diag, node), node->line, node->column, format, args);
     va_end(args);
 }
 
 void diag_add_offset(struct diag *diag, size_t offset, const char *format, ...)
 {
     size_t line, column;
-    source_place(&diag->source, offset, &line, &column);
+    source_place(diag->source, offset, &line, &column);
     va_list args;
     va_start(args, format);
-    diag_vadd(diag, line, column, format, args);
+    diag_vadd(diag, diag->source, line, column, format, args);
     va_end(args);
 }
 
 void diag_add_inside(struct diag *diag, const struct node *node, size_t offset, const char *format, ...)
 {
     size_t line, column;
-    source_place(&diag->source, source_locate(&diag->source, node, offset), &line, &column);
+    const struct source *source = source_of(diag, node);
+    source_place(source, source_locate(source, node, offset), &line, &column);
     va_list args;
     va_start(args, format);
-    diag_vadd(diag, line, column, format, args);
+    diag_vadd(diag, source, line, column, format, args);
     va_end(args);
 }
 

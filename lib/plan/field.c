@@ -112,7 +112,12 @@ static const struct field manifest_fields[] = {
      .otherwise = "the folder's name",
      .help = "of the run"},
     {.name = "server", .type = FIELD_SECTION, .section = &server_section, .help = "the state server"},
-    UNSUPPORTED("include", "list", "further manifests"),
+    {.name = "include",
+     .type = FIELD_LATER,
+     .form = "list of files",
+     .otherwise = "[]",
+     .section = &include_section,
+     .help = "further manifests that lie under this one"},
     {.name = "vars",
      .type = FIELD_CUSTOM,
      .form = "map of values",
@@ -298,7 +303,7 @@ static const struct section stop_section = SECTION("worker.stop", stop_fields, N
 
 static const struct field log_fields[] = {
     {.name = "file",
-     .type = FIELD_TEXT,
+     .type = FIELD_PATH,
      .offset = offsetof(struct plan_log, file),
      .otherwise = "a file in the run's folder",
      .help = "where the worker's output goes; it is appended to"},
@@ -464,7 +469,7 @@ static const struct field worker_fields[] = {
      .help = "environment; null takes a variable out"},
     UNSUPPORTED("env_file", "text or map", "file of variables"),
     {.name = "dir",
-     .type = FIELD_TEXT,
+     .type = FIELD_PATH,
      .offset = offsetof(struct plan_worker, dir),
      .otherwise = "the manifest's folder",
      .help = "working folder"},
@@ -605,13 +610,11 @@ const struct field *field_find(const struct section *section, struct str name)
 static const char *form_of(const struct field *field, char *space, size_t size)
 {
     static const char *const forms[] = {
-        [FIELD_BOOL] = "bool",          [FIELD_INT] = "integer",
-        [FIELD_NUMBER] = "number",      [FIELD_DURATION] = "duration",
-        [FIELD_SIZE] = "size",          [FIELD_STRING] = "text",
-        [FIELD_TEXT] = "text",          [FIELD_STRINGS] = "list of text",
-        [FIELD_TEXTS] = "list of text", [FIELD_ENV] = "map of text",
-        [FIELD_COMMAND] = "command",    [FIELD_EXPR] = "expression",
-        [FIELD_SECTION] = "map",        [FIELD_IGNORED] = "any",
+        [FIELD_BOOL] = "bool",          [FIELD_INT] = "integer",     [FIELD_NUMBER] = "number",
+        [FIELD_DURATION] = "duration",  [FIELD_SIZE] = "size",       [FIELD_STRING] = "text",
+        [FIELD_TEXT] = "text",          [FIELD_PATH] = "text",       [FIELD_STRINGS] = "list of text",
+        [FIELD_TEXTS] = "list of text", [FIELD_ENV] = "map of text", [FIELD_COMMAND] = "command",
+        [FIELD_EXPR] = "expression",    [FIELD_SECTION] = "map",     [FIELD_IGNORED] = "any",
     };
     if (field->form)
         return field->form;

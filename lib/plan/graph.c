@@ -58,8 +58,9 @@ static void need_add(struct loader *loader, struct plan_worker *worker, const st
     need_check(loader, name, needed, (enum plan_need_is)is);
     worker->needs[worker->need_count++] = (struct plan_need){
         .worker = worker_number(loader, needed),
+        .name = memory_text(loader->memory, name->written.data ? name->written : name->text),
         .is = (enum plan_need_is)is,
-        .place = {loader->plan->file, name->line, name->column},
+        .place = ynode_place(loader, name),
     };
 }
 
@@ -138,8 +139,8 @@ static void cycle_problem(struct search *search, const struct plan_need *need)
         else if (i + 1 == search->depth)
             buf_add_text(&chain, "… -> ");
     }
-    diag_add(&search->loader->diag, need->place.line, need->place.column,
-             "'needs' goes round in a circle: %s%s", chain.data, plan->workers[need->worker].name);
+    diag_add_place(&search->loader->diag, &need->place, "'needs' goes round in a circle: %s%s", chain.data,
+                   plan->workers[need->worker].name);
 }
 
 static void search_enter(struct search *search, size_t worker)
@@ -193,9 +194,10 @@ static void instance_check(struct loader *loader, const struct plan_worker *work
     const struct plan_worker *group =
         worker_find(loader, (struct str){worker->name, (size_t)(dot - worker->name)});
     if (group && group->replicas > 1 && atoi(dot + 1) < group->replicas)
-        diag_add(&loader->diag, worker->place.line, worker->place.column,
-                 "the worker '%s' has the name of an instance of '%s' (line %zu), which has %d replicas",
-                 worker->name, group->name, group->place.line, group->replicas);
+        diag_add_place(
+            &loader->diag, &worker->place,
+            "the worker '%s' has the name of an instance of '%s' (line %zu), which has %d replicas",
+            worker->name, group->name, group->place.line, group->replicas);
 }
 
 void graph_check(struct loader *loader)

@@ -232,11 +232,6 @@ void manifest_read(struct loader *loader, const struct node *root)
         diag_add_at(&loader->diag, root, "the manifest is empty; it needs 'version: 1' and 'workers'");
         return;
     }
-    if (root->type != NODE_MAP) {
-        diag_add_at(&loader->diag, root, "a manifest must be a map with 'version: 1' and 'workers', not %s",
-                    ynode_type_name(root));
-        return;
-    }
     section_read(loader, &manifest_section, root, loader->plan);
     required_check(loader, root);
     options_vars_read(loader);

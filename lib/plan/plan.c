@@ -22,8 +22,8 @@ void plan_free(struct plan *plan)
         memory_free(plan->memory);
 }
 
-static void loader_init(struct loader *loader, struct plan *plan, struct str text,
-                        const struct plan_options *options, struct plan_problems *problems)
+static void loader_init(struct loader *loader, struct plan *plan, const struct plan_options *options,
+                        struct plan_problems *problems)
 {
     *loader = (struct loader){
         .scratch = memory_new(),
@@ -31,7 +31,7 @@ static void loader_init(struct loader *loader, struct plan *plan, struct str tex
         .plan = plan,
         .options = options,
     };
-    diag_init(&loader->diag, plan->file, text, loader->scratch, problems);
+    diag_init(&loader->diag, loader->scratch, problems);
 }
 
 static void loader_release(struct loader *loader)
@@ -56,10 +56,8 @@ struct plan *plan_parse(struct str text, const char *file, const char *dir,
 {
     struct plan *plan = plan_new(file, dir);
     struct loader loader;
-    if (str_starts_with(text, STR("\xef\xbb\xbf")))
-        text = (struct str){text.data + 3, text.len - 3};
-    loader_init(&loader, plan, text, options, problems);
-    const struct node *root = yaml_read(&loader.diag, loader.scratch);
+    loader_init(&loader, plan, options, problems);
+    const struct node *root = files_read(&loader, text);
     if (root)
         manifest_read(&loader, root);
     name_default(plan);
@@ -77,7 +75,8 @@ static void file_problem(struct plan_problems *problems, const char *file, const
 {
     struct plan_memory *memory = memory_new();
     struct diag diag;
-    diag_init(&diag, file, STR(""), memory, problems);
+    diag_init(&diag, memory, problems);
+    diag_source(&diag, file, STR(""));
     diag_add(&diag, 0, 0, "%s", message);
     diag_finish(&diag);
     memory_free(memory);
@@ -108,7 +107,7 @@ struct plan *plan_load(const struct plan_options *options, struct plan_problems 
 {
     AUTO_BUF struct buf text = {0};
     struct err err;
-    const char *file = options && options->file ? options->file : file_find(problems);
+    const char *file = options && options->file_count ? options->files[0] : file_find(problems);
     if (!file)
         return NULL;
     AUTO_FREE char *dir = folder_of(file);
@@ -143,13 +142,15 @@ struct plan *plan_command(const char *name, char *const *argv)
     struct plan *plan = plan_new("", dir ? dir : "/");
     struct plan_problems problems = {0};
     struct loader loader;
-    loader_init(&loader, plan, STR(""), NULL, &problems);
+    loader_init(&loader, plan, NULL, &problems);
+    diag_source(&loader.diag, plan->file, STR(""));
     section_read(&loader, &manifest_section, NULL, plan);
     plan->name = memory_text(plan->memory, str_of(name));
     plan->vars = memory_own_value(plan->memory, value_map());
     struct plan_worker *worker = memory_take(plan->memory, sizeof *worker);
     worker->name = plan->name;
     worker->place.file = plan->file;
+    worker->folder = plan->dir;
     worker->stop.grace_ms = plan->run.stop_grace_ms;
     section_read(&loader, &worker_section, NULL, worker);
     words_copy(plan, &worker->run, argv);

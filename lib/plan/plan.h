@@ -9,6 +9,7 @@
 /* One problem of a manifest: where, and a sentence that helps. Line and column count from 1. */
 struct plan_problem {
     char *file;
+    size_t order; /* of the file among those of the manifest */
     size_t line, column;
     char *message; /* with "did you mean" where there is a near name */
     char *text;    /* the line itself, for the caret */
@@ -33,6 +34,7 @@ struct plan_place {
 struct plan_text {
     char *raw; /* NULL: not given */
     struct template *template;
+    const char *folder; /* of a path: where a relative one starts; NULL: it is no path */
 };
 struct plan_texts {
     struct plan_text *items;
@@ -56,6 +58,7 @@ struct plan_command {
 enum plan_need_is { NEED_STARTED, NEED_READY, NEED_SUCCEEDED, NEED_FAILED, NEED_ENDED };
 struct plan_need {
     size_t worker; /* index into plan->workers: all its instances */
+    char *name;    /* as the worker's own file calls it: without the prefix of an inclusion */
     enum plan_need_is is;
     struct plan_place place;
 };
@@ -133,7 +136,8 @@ struct plan_worker {
     struct plan_command run;
     struct plan_texts args;
     struct plan_env env;  /* the worker's own, defaults and templates merged in */
-    struct plan_text dir; /* raw NULL: the manifest's folder */
+    struct plan_text dir; /* raw NULL: `folder` */
+    const char *folder;   /* absolute: of the file that it stands in first */
     char *namespace;
     bool service, stateful, start, optional, cleanup, restart_always, result_stdout;
     int replicas;
@@ -191,7 +195,8 @@ struct plan {
 
 /* What the command line adds. */
 struct plan_options {
-    const char *file;        /* path, or NULL: zproc.yaml or zproc.yml of the current folder */
+    const char *const *files; /* paths, each over those before it; none: zproc.yaml or zproc.yml here */
+    size_t file_count;
     const char *const *vars; /* K=V, over the manifest's vars; V is JSON if it is JSON, else a string */
     size_t var_count;
     const char *const *workers; /* only these and what they need; none: all */

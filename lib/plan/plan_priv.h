@@ -4,7 +4,8 @@
 
 #include "plan.h"
 
-#define MANIFEST_SIZE_MAX ((size_t)16 * 1024 * 1024) /* bytes of a manifest */
+#define MANIFEST_SIZE_MAX ((size_t)16 * 1024 * 1024) /* bytes of a manifest, all its files together */
+#define FILES_MAX         256                        /* files of a manifest */
 #define NODE_DEPTH_MAX    128                        /* nesting of a manifest */
 #define ALIAS_NODES_MAX   10000                      /* nodes that aliases may stand for, in all */
 #define ALIAS_BYTES_MAX   ((size_t)4 * 1024 * 1024)  /* text that aliases may stand for, in all */
@@ -36,12 +37,15 @@ struct node_entry {
     const struct node *key; /* a scalar; NULL in lists */
     const struct node *value;
 };
+struct source;
 /* Shared where an alias stands, so a node never changes once it is built. */
 struct node {
     enum node_type type; /* as the core schema resolves it */
     enum node_style style;
-    size_t line, column; /* from 1, in characters; 0: no place in the file */
-    struct str text;     /* a scalar as it is spelled, without quotes and escapes */
+    const struct source *source; /* the file; NULL: none */
+    size_t line, column;         /* from 1, in characters; 0: no place in the file */
+    struct str text;             /* a scalar as it is spelled, without quotes and escapes */
+    struct str written;          /* a name without the prefix of its file's inclusion; data NULL: as text */
     struct node_entry *entries;
     size_t count, capacity;
     struct table *index; /* of a large map: key to number of its entry, from 1 */
@@ -76,13 +80,18 @@ bool ynode_as_double(const struct node *node, double *number);
 /* ---- Diagnostics ---- */
 
 struct source {
-    const char *file;
+    const char *file;   /* as messages name it; the plan's */
+    const char *folder; /* absolute: files that it includes start here; NULL: it is not read by itself */
+    const char *base;   /* absolute: other relative paths in it start here; the plan's */
     struct str text;
     size_t *lines; /* byte offset of the beginning of each */
     size_t line_count;
+    size_t number; /* in the order of reading */
 };
 struct diag {
-    struct source source;
+    const struct source *source; /* what problems without a node are about */
+    struct source **sources;     /* all of them */
+    size_t source_count, source_capacity;
     struct plan_memory *memory; /* of what is noted here; borrowed */
     struct plan_problems *problems;
     size_t first;      /* problems before this one are not ours */
@@ -90,18 +99,21 @@ struct diag {
     size_t suggestions_left;
 };
 
-void diag_init(struct diag *diag, const char *file, struct str text, struct plan_memory *memory,
-               struct plan_problems *problems);
+void diag_init(struct diag *diag, struct plan_memory *memory, struct plan_problems *problems);
+/* A further file; the first one is made the current one. What it is given is borrowed. */
+struct source *diag_source(struct diag *diag, const char *file, struct str text);
 /* Sorts what was found by place. */
 void diag_finish(struct diag *diag);
 bool diag_failed(const struct diag *diag);
-/* Line 0: no place in the file. */
+/* In the current file; line 0: no place in it. */
 void diag_add(struct diag *diag, size_t line, size_t column, const char *format, ...) PRINTF_LIKE(4, 5);
+void diag_add_place(struct diag *diag, const struct plan_place *place, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 void diag_add_at(struct diag *diag, const struct node *node, const char *format, ...) PRINTF_LIKE(3, 4);
 /* At a byte of a scalar's text. */
 void diag_add_inside(struct diag *diag, const struct node *node, size_t offset, const char *format, ...)
     PRINTF_LIKE(4, 5);
-/* At a byte of the file. */
+/* At a byte of the current file. */
 void diag_add_offset(struct diag *diag, size_t offset, const char *format, ...) PRINTF_LIKE(3, 4);
 /* str_nearest within a budget, so that thousands of wrong names among thousands stay cheap. */
 const char *diag_nearest(struct diag *diag, struct str name, const char *const *candidates, size_t count);
@@ -113,9 +125,12 @@ size_t source_offset(const struct source *source, size_t line, size_t column);
 
 /* ---- YAML ---- */
 
-/* Nodes stand in memory. NULL when there is no tree to go on with (with a problem); duplicate keys and the
- * like are problems beside a tree. An empty document is a NODE_NULL. */
-const struct node *yaml_read(struct diag *diag, struct plan_memory *memory);
+struct yaml_spent { /* over all files */
+    size_t alias_nodes, alias_bytes;
+};
+/* Reads the current file. Nodes stand in memory. NULL when there is no tree to go on with (with a problem);
+ * duplicate keys and the like are problems beside a tree. An empty document is a NODE_NULL. */
+const struct node *yaml_read(struct diag *diag, struct plan_memory *memory, struct yaml_spent *spent);
 
 /* ---- The table of keys, and reading by it ---- */
 
@@ -130,6 +145,7 @@ enum field_type {
     FIELD_SIZE,
     FIELD_STRING,  /* text without ${{ }} */
     FIELD_TEXT,    /* text with ${{ }} */
+    FIELD_PATH,    /* the same, relative to the folder of the file that it stands in */
     FIELD_STRINGS, /* list of text without ${{ }} */
     FIELD_TEXTS,
     FIELD_ENV,
@@ -165,6 +181,7 @@ struct section {
     void (*finish)(struct loader *loader, const struct node *map, void *target);
 };
 extern const struct section manifest_section, worker_section, need_section, http_section;
+extern const struct section include_section, env_file_section, worker_env_file_section;
 
 struct loader {
     struct diag diag;
@@ -197,6 +214,7 @@ bool read_duration(struct loader *loader, const char *what, const struct node *n
 bool read_size(struct loader *loader, const char *what, const struct node *node, int64_t *bytes);
 bool read_string(struct loader *loader, const char *what, const struct node *node, char **out);
 bool read_text(struct loader *loader, const char *what, const struct node *node, struct plan_text *out);
+bool read_path(struct loader *loader, const char *what, const struct node *node, struct plan_text *out);
 bool read_texts(struct loader *loader, const char *what, const struct node *node, bool templates,
                 struct plan_texts *out);
 bool read_env(struct loader *loader, const char *what, const struct node *node, struct plan_env *out);
@@ -246,15 +264,26 @@ void trigger_when_read(struct loader *loader, const struct node *node, void *tar
 void trigger_finish(struct loader *loader, const struct node *map, void *target);
 void worker_finish(struct loader *loader, const struct node *map, void *target);
 
+/* ---- Files ---- */
+
+/* What a manifest is put together from, later ones over earlier ones; text: of the first one, data NULL: to
+ * be read. NULL with problems when there is nothing to go on with. */
+const struct node *files_read(struct loader *loader, struct str text);
+
 /* ---- Passes ---- */
 
 /* The whole manifest below root into loader->plan. */
 void manifest_read(struct loader *loader, const struct node *root);
 /* Names a namespace may have; false with a problem. */
 bool namespace_check(struct loader *loader, const struct node *node);
+struct plan_place ynode_place(const struct loader *loader, const struct node *node);
 /* `over` lies over `under`, key by key; section (may be NULL) tells which maps below are merged too. */
 const struct node *ynode_merge(struct loader *loader, const struct section *section, const struct node *over,
                                const struct node *under);
+/* The same for whole files: every map is merged; null or false takes a worker out. */
+const struct node *manifest_merge(struct loader *loader, const struct node *over, const struct node *under);
+/* What a worker may be called. */
+bool name_check(struct loader *loader, const struct node *key);
 /* Reads `defaults`, `templates` and `workers` into plan->workers. */
 void workers_read(struct loader *loader, const struct node *root);
 /* Needs by name, cycles, names of instances. */

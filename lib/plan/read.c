@@ -239,6 +239,12 @@ bool read_text(struct loader *loader, const char *what, const struct node *node,
     return true;
 }
 
+bool read_path(struct loader *loader, const char *what, const struct node *node, struct plan_text *out)
+{
+    out->folder = node->source ? node->source->base : loader->plan->dir;
+    return read_text(loader, what, node, out);
+}
+
 bool read_texts(struct loader *loader, const char *what, const struct node *node, bool templates,
                 struct plan_texts *out)
 {

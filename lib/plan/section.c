@@ -70,6 +70,9 @@ static void field_read(struct loader *loader, const struct field *field, const s
     case FIELD_TEXT:
         read_text(loader, field->name, node, out);
         break;
+    case FIELD_PATH:
+        read_path(loader, field->name, node, out);
+        break;
     case FIELD_STRINGS:
     case FIELD_TEXTS:
         read_texts(loader, field->name, node, field->type == FIELD_TEXTS, out);

@@ -264,6 +264,5 @@ void worker_finish(struct loader *loader, const struct node *map, void *target)
     if (worker->trigger.given)
         trigger_fit_check(loader, map, worker);
     if (ynode_is_unset(ynode_get(map, STR("run"))))
-        diag_add(&loader->diag, worker->place.line, worker->place.column, "the worker '%s' has no 'run'",
-                 worker->name);
+        diag_add_place(&loader->diag, &worker->place, "the worker '%s' has no 'run'", worker->name);
 }

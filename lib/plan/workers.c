@@ -21,42 +21,10 @@ struct family {
     size_t name_count;
 };
 
-/* ---- Merging ---- */
-
-static const struct node *value_merge(struct loader *loader, const struct field *field,
-                                      const struct node *over, const struct node *under)
+struct plan_place ynode_place(const struct loader *loader, const struct node *node)
 {
-    if (!field || !field->merge)
-        return over;
-    const struct node *low = shorthand_expand(loader, field, under);
-    const struct node *high = low->type == NODE_MAP ? shorthand_expand(loader, field, over) : over;
-    return low->type == NODE_MAP && high->type == NODE_MAP ? ynode_merge(loader, field->section, high, low)
-                                                           : over;
-}
-
-const struct node *ynode_merge(struct loader *loader, const struct section *section, const struct node *over,
-                               const struct node *under)
-{
-    loader->merged += over->count + under->count;
-    if (loader->merged > MERGED_MAX) {
-        diag_add_at(&loader->diag, over, "'defaults' and 'extends' make more than %d entries up to here",
-                    MERGED_MAX);
-        return over;
-    }
-    struct node *merged = ynode_new(loader->scratch, NODE_MAP, over);
-    for (size_t i = 0; i < under->count; i++) {
-        const struct node_entry *low = &under->entries[i], *high = ynode_entry_get(over, low->key->text);
-        if (!high) {
-            ynode_add(loader->scratch, merged, low->key, low->value);
-            continue;
-        }
-        const struct field *field = section ? field_find(section, low->key->text) : NULL;
-        ynode_add(loader->scratch, merged, high->key, value_merge(loader, field, high->value, low->value));
-    }
-    for (size_t i = 0; i < over->count; i++)
-        if (!ynode_entry_get(under, over->entries[i].key->text))
-            ynode_add(loader->scratch, merged, over->entries[i].key, over->entries[i].value);
-    return merged;
+    return (struct plan_place){node->source ? node->source->file : loader->plan->file, node->line,
+                               node->column};
 }
 
 /* ---- Chains of `extends` ---- */
@@ -135,7 +103,7 @@ static void origin_resolve(struct family *family, struct origin *origin)
 
 /* ---- Reading ---- */
 
-static bool name_check(struct loader *loader, const struct node *key)
+bool name_check(struct loader *loader, const struct node *key)
 {
     struct str name = key->text;
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
@@ -211,7 +179,8 @@ static void worker_read(struct family *family, struct origin *origin, const stru
     if (defaults)
         node = ynode_merge(loader, &worker_section, node, defaults);
     worker->name = memory_text(loader->memory, origin_name(origin));
-    worker->place = (struct plan_place){loader->plan->file, origin->key->line, origin->key->column};
+    worker->place = ynode_place(loader, origin->key);
+    worker->folder = origin->key->source->base;
     worker->stop.grace_ms = loader->plan->run.stop_grace_ms;
     loader->worker_nodes[i] = node;
     loader->worker_names[i] = worker->name;

@@ -10,7 +10,7 @@ struct reader {
     struct diag *diag;
     struct plan_memory *memory;
     struct table anchors;
-    size_t alias_nodes, alias_bytes;
+    struct yaml_spent *spent;
 };
 
 /* ---- Before libyaml ---- */
@@ -24,7 +24,7 @@ static bool character_allowed(uint32_t code)
 /* libyaml would say "control characters are not allowed" and the like without a line. */
 static bool characters_check(struct diag *diag)
 {
-    struct str text = diag->source.text;
+    struct str text = diag->source->text;
     for (size_t pos = 0; pos < text.len;) {
         size_t start = pos;
         uint32_t code = utf8_next(text, &pos);
@@ -84,7 +84,7 @@ static void syntax_problem(struct reader *r)
         diag_add_offset(r->diag, yaml->problem_offset, "not valid YAML: %s", problem);
         return;
     }
-    const struct source *source = &r->diag->source;
+    const struct source *source = r->diag->source;
     yaml_mark_t mark = yaml->problem_mark;
     size_t offset = source_offset(source, mark.line + 1, mark.column + 1);
     /* What is missing at the end of the file is better looked for where it begins. */
@@ -117,8 +117,9 @@ static bool event_next(struct reader *r, yaml_event_t *event)
     return false;
 }
 
-static void place_set(struct node *node, const yaml_event_t *event)
+static void place_set(const struct reader *r, struct node *node, const yaml_event_t *event)
 {
+    node->source = r->diag->source;
     node->line = event->start_mark.line + 1;
     node->column = event->start_mark.column + 1;
 }
@@ -167,7 +168,7 @@ static bool tag_resolve(struct node *node, struct str tag)
 static struct node *scalar_make(struct reader *r, const yaml_event_t *event)
 {
     struct node *node = ynode_new(r->memory, NODE_STRING, NULL);
-    place_set(node, event);
+    place_set(r, node, event);
     struct str text = {(const char *)event->data.scalar.value, event->data.scalar.length};
     node->text = (struct str){memory_text(r->memory, text), text.len};
     node->bytes = text.len;
@@ -213,9 +214,9 @@ static struct node *alias_find(struct reader *r, const yaml_event_t *event, size
         diag_add(r->diag, line, column, "no anchor '&%.*s' stands before this alias", STR_ARG(name));
         return NULL;
     }
-    r->alias_nodes += node->nodes;
-    r->alias_bytes += node->bytes;
-    if (r->alias_nodes > ALIAS_NODES_MAX || r->alias_bytes > ALIAS_BYTES_MAX) {
+    r->spent->alias_nodes += node->nodes;
+    r->spent->alias_bytes += node->bytes;
+    if (r->spent->alias_nodes > ALIAS_NODES_MAX || r->spent->alias_bytes > ALIAS_BYTES_MAX) {
         diag_add(r->diag, line, column,
                  "the aliases up to here stand for more than %d nodes or %zu MiB of text", ALIAS_NODES_MAX,
                  ALIAS_BYTES_MAX / 1024 / 1024);
@@ -283,7 +284,7 @@ static struct node *collection_read(struct reader *r, const yaml_event_t *event,
 {
     bool list = event->type == YAML_SEQUENCE_START_EVENT;
     struct node *node = ynode_new(r->memory, list ? NODE_LIST : NODE_MAP, NULL);
-    place_set(node, event);
+    place_set(r, node, event);
     struct str tag = tag_of(list ? event->data.sequence_start.tag : event->data.mapping_start.tag);
     if (tag.len && !str_is(tag, "!") &&
         !str_is(tag, list ? "tag:yaml.org,2002:seq" : "tag:yaml.org,2002:map"))
@@ -340,7 +341,8 @@ static struct node *document_read(struct reader *r)
         return NULL;
     yaml_event_type_t type = event_skip(r, &line);
     if (type == YAML_STREAM_END_EVENT)
-        return ynode_new(r->memory, NODE_NULL, &(struct node){.line = 1, .column = 1});
+        return ynode_new(r->memory, NODE_NULL,
+                         &(struct node){.source = r->diag->source, .line = 1, .column = 1});
     if (type != YAML_DOCUMENT_START_EVENT || !member_read(r, YAML_NO_EVENT, 0, &root) ||
         event_skip(r, &line) != YAML_DOCUMENT_END_EVENT)
         return NULL;
@@ -350,16 +352,16 @@ static struct node *document_read(struct reader *r)
     return type == YAML_NO_EVENT ? NULL : root;
 }
 
-const struct node *yaml_read(struct diag *diag, struct plan_memory *memory)
+const struct node *yaml_read(struct diag *diag, struct plan_memory *memory, struct yaml_spent *spent)
 {
     if (!characters_check(diag))
         return NULL;
-    struct reader r = {.diag = diag, .memory = memory};
+    struct reader r = {.diag = diag, .memory = memory, .spent = spent};
     if (!yaml_parser_initialize(&r.yaml)) {
         diag_add(diag, 0, 0, "the YAML parser cannot be started: out of memory");
         return NULL;
     }
-    struct str text = diag->source.text;
+    struct str text = diag->source->text;
     yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&r.yaml, (const unsigned char *)text.data, text.len);
     struct node *root = document_read(&r);

@@ -92,6 +92,7 @@ struct node *ynode_new(struct plan_memory *memory, enum node_type type, const st
     node->type = type;
     node->nodes = 1;
     if (place) {
+        node->source = place->source;
         node->line = place->line;
         node->column = place->column;
     }

@@ -38,8 +38,9 @@ static void diagnostics(const char *path, const char *name, struct buf *out)
 {
     AUTO_BUF struct buf text = {0};
     struct plan_problems problems = {0};
+    AUTO_FREE char *dir = mem_copy(path, strlen(path) - strlen(name) - 1);
     assert_true(file_read(path, 1 << 24, &text, NULL));
-    struct plan *plan = plan_parse(buf_str(&text), name, "/work", NULL, &problems);
+    struct plan *plan = plan_parse(buf_str(&text), name, dir, NULL, &problems);
     assert_int_equal(plan == NULL, problems.count > 0);
     buf_add_text(out, "");
     for (size_t i = 0; i < problems.count; i++)

@@ -645,7 +645,7 @@ static void file_write(const char *path, const char *text)
 
 static void assert_load_problem(const char *file, const char *message)
 {
-    struct plan_options given = {.file = file};
+    struct plan_options given = {.files = &file, .file_count = file != NULL};
     struct plan_problems problems = {0};
     AUTO_BUF struct buf out = {0};
     assert_null(plan_load(&given, &problems));
