@@ -104,6 +104,16 @@ static void needs_add(struct buf *buf, const char *section)
                    section, section);
 }
 
+/* A file, a section that names one, or a list of these. */
+static void file_add(struct buf *buf, const char *section)
+{
+    buf_add_format(
+        buf,
+        "\"anyOf\": [{\"type\": [\"string\", \"null\"]}, {\"$ref\": \"#/$defs/%s\"}, {\"type\": "
+        "\"array\", \"items\": {\"anyOf\": [{\"type\": \"string\"}, {\"$ref\": \"#/$defs/%s\"}]}}]",
+        section, section);
+}
+
 static bool type_add(struct buf *buf, const struct row *row, struct err *err)
 {
     const struct plan_key *key = &row->key;
@@ -119,6 +129,10 @@ static bool type_add(struct buf *buf, const struct row *row, struct err *err)
     }
     if (strcmp(row->type, "text or map") == 0) {
         buf_add_format(buf, "\"anyOf\": [{\"$ref\": \"#/$defs/text\"}, {\"$ref\": \"#/$defs/%s\"}]", section);
+        return true;
+    }
+    if (strcmp(row->type, "file, map or list") == 0) {
+        file_add(buf, section);
         return true;
     }
     if (strcmp(row->type, "list or map") == 0) {

@@ -169,7 +169,8 @@ bool launch_prepare(struct launch *launch, struct run *run, struct task *task, e
         return err_set(err, ERR_INTERNAL, "the task is gone");
     bool retry = info.attempt > 1;
     environment_inherit(&launch->env);
-    if (!apply_env(&scope, &run->plan->env, err) || !apply_env(&scope, &worker->env, err) ||
+    if (!apply_env(&scope, &run->plan->file_env, err) || !apply_env(&scope, &run->plan->env, err) ||
+        !apply_env(&scope, &worker->file_env, err) || !apply_env(&scope, &worker->env, err) ||
         (retry && !apply_env(&scope, &worker->retry.env, err)) || !set_own(launch, run, task, &info, err) ||
         !set_dir(launch, &scope, err))
         return false;

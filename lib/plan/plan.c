@@ -38,6 +38,7 @@ static void loader_release(struct loader *loader)
 {
     diag_finish(&loader->diag);
     table_release(&loader->fallbacks);
+    table_release(&loader->env_files);
     table_release(&loader->worker_index);
     memory_free(loader->scratch);
 }

@@ -135,7 +135,8 @@ struct plan_worker {
     struct plan_place place;
     struct plan_command run;
     struct plan_texts args;
-    struct plan_env env;  /* the worker's own, defaults and templates merged in */
+    /* The worker's own, defaults and templates merged in; env lies over what env_file has. */
+    struct plan_env file_env, env;
     struct plan_text dir; /* raw NULL: `folder` */
     const char *folder;   /* absolute: of the file that it stands in first */
     char *namespace;
@@ -184,8 +185,8 @@ struct plan {
         char *dir; /* logs and records; as written */
         int64_t stop_grace_ms;
     } run;
-    struct value *vars; /* map */
-    struct plan_env env;
+    struct value *vars;                /* map */
+    struct plan_env file_env, env;     /* env lies over what env_file has */
     struct plan_namespace *namespaces; /* initial states; the first is "default" when `state` is given */
     size_t namespace_count;
     struct plan_worker *workers; /* in the manifest's order */

@@ -191,6 +191,7 @@ struct loader {
     const struct plan_options *options;
     bool partial;           /* reading defaults or a template: what is missing may come from the worker */
     struct table fallbacks; /* field's fallback text to its node */
+    struct table env_files; /* path to struct plan_env, of those that were read */
     size_t merged;          /* entries made by merging */
     /* The workers of the manifest, in its order. */
     const struct node **worker_nodes; /* merged */
@@ -232,6 +233,10 @@ void version_read(struct loader *loader, const struct node *node, void *target);
 void address_read(struct loader *loader, const struct node *node, void *target);
 void name_read(struct loader *loader, const struct node *node, void *target);
 void vars_read(struct loader *loader, const struct node *node, void *target);
+/* The current file as a file of variables; appends to env. */
+void dotenv_read(struct loader *loader, struct plan_env *env);
+void plan_env_file_read(struct loader *loader, const struct node *node, void *target);
+void worker_env_file_read(struct loader *loader, const struct node *node, void *target);
 void run_finish(struct loader *loader, const struct node *map, void *target);
 void server_finish(struct loader *loader, const struct node *map, void *target);
 void replicas_read(struct loader *loader, const struct node *node, void *target);

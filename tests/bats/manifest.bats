@@ -53,3 +53,25 @@ Y
   [ "$status" = 0 ]
   [ "${lines[*]}" = "$PWD/sub $PWD/sub $PWD" ]
 }
+
+@test "variables come from files, the worker's over the manifest's, env over files" {
+  printf 'A=file\nB=file\nC=file\nD=file\nexport E="two\\nlines"\n' > one.env
+  printf 'C=worker file\nD=worker file\n' > two.env
+  cat > zproc.yaml <<'Y'
+version: 1
+env_file: one.env
+env: {B: env, C: env}
+workers:
+  w:
+    env_file: {file: two.env, required: true}
+    env: {D: worker env}
+    run: echo "$A,$B,$C,$D,$E,$F"
+Y
+  export A=outer F=outer
+  run --separate-stderr zproc run --output raw
+  [ "$output" = $'file,env,worker file,worker env,two\nlines,outer' ]
+  printf 'A=1\nB\x27=2\n' > two.env
+  run zproc check
+  [ "$status" = 2 ]
+  [ "${lines[0]}" = "two.env:2:2: a '=' is missing behind the name 'B'" ]
+}
