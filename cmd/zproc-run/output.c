@@ -27,7 +27,7 @@ static char *log_path(struct run *run, const struct task *task, struct err *err)
     if (!ok)
         return NULL;
     const char *path = text.data ? text.data : "";
-    return path[0] == '/' ? mem_text(path) : mem_format("%s/%s", task->worker->log_file.folder, path);
+    return path[0] == '/' ? mem_text(path) : mem_format("%s/%s", task->worker->log.file.folder, path);
 }
 
 static void open_log(struct output *output, struct task *task)

@@ -166,7 +166,7 @@ static void test_include_lies_under(void **state)
     AUTO_FREE char *sub = mem_format("%s/sub", plan->dir);
     assert_string_equal(worker("one")->folder, sub);
     assert_string_equal(worker("one")->dir.folder, sub);
-    assert_string_equal(worker("one")->log_file.folder, sub);
+    assert_string_equal(worker("one")->log.file.folder, sub);
     assert_string_equal(worker("own")->folder, plan->dir);
     assert_string_equal(worker("deep")->place.file, "sub/deep.yaml");
 }
