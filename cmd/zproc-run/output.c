@@ -49,7 +49,7 @@ void output_open(struct output *output, struct run *run, struct task *task)
     struct task *parent = run_task(run, task->parent);
     *output = (struct output){.run = run,
                               .name = task->name,
-                              .worker = (size_t)(task->worker - run->plan->workers),
+                              .worker = task->group,
                               .settings = &task->worker->log,
                               .wants_result = task->worker->result_stdout,
                               .tail = parent ? &parent->tail : &task->tail};

@@ -128,7 +128,7 @@ static void add_more(struct buf *json, const struct task *task, const struct sup
 static void add_record(struct run *run, struct buf *json, uint32_t number)
 {
     struct sup_task info;
-    const struct task *task = run_task(run, number);
+    struct task *task = run_task(run, number);
     if (!task || !sup_task_at(run->sup, number, &info))
         return;
     if (json->len > 1)
@@ -137,6 +137,7 @@ static void add_record(struct run *run, struct buf *json, uint32_t number)
     buf_add_char(json, ':');
     sup_record_print(json, &info, task->log ? task->log : "");
     add_more(json, task, &info);
+    task->published = true;
 }
 
 static void add_run(struct run *run, struct buf *json)
@@ -152,8 +153,9 @@ static void add_run(struct run *run, struct buf *json)
 static void add_all(struct run *run, struct buf *json)
 {
     buf_add_char(json, '{');
-    for (uint32_t i = 0; i < run->task_count; i++)
-        add_record(run, json, i);
+    struct sup_place place = {0};
+    for (struct sup_task info; sup_next(run->sup, &place, &info);)
+        add_record(run, json, info.ref.task);
     add_run(run, json);
     buf_add_char(json, '}');
 }
@@ -183,6 +185,8 @@ static void published(struct run *run, struct task *task, int64_t tag, struct re
 static void send_records(struct run *run, enum op op, const struct buf *json)
 {
     struct request request = {.operation = op};
+    if (json->len <= 2 && op == OP_update)
+        return;
     request_set_str(&request, FIELD_ns, str_of(run->records.space));
     request_set_str(&request, FIELD_token, str_of(run->records.token));
     run->records.sending = true;
@@ -204,6 +208,36 @@ void records_publish(struct run *run)
     send_records(run, OP_replace, &json);
 }
 
+bool records_clean(const struct run *run)
+{
+    const struct records *records = &run->records;
+    return !records->token || (records->count == 0 && !records->run_dirty && !records->gone);
+}
+
+void records_remove(struct run *run, struct task *task)
+{
+    struct records *records = &run->records;
+    if (!task->published)
+        return;
+    task->published = false;
+    if (!records->gone)
+        records->gone = value_list();
+    list_push(records->gone, value_string(str_of(task->name)));
+}
+
+/* Before what has changed: another instance may have the name now. */
+static void send_gone(struct run *run)
+{
+    struct records *records = &run->records;
+    struct request request = {.operation = OP_del};
+    request_set_str(&request, FIELD_ns, str_of(records->space));
+    request_set_str(&request, FIELD_token, str_of(records->token));
+    request_set_keys(&request, FIELD_keys, records->gone);
+    state_ask(run, &request, (struct str){0}, published, SUP_NO_TASK, 0);
+    value_unref(records->gone);
+    records->gone = NULL;
+}
+
 void records_touch(struct run *run, uint32_t number)
 {
     struct records *records = &run->records;
@@ -220,9 +254,10 @@ void records_touch(struct run *run, uint32_t number)
 void records_flush(struct run *run)
 {
     struct records *records = &run->records;
-    if (records->sending || !records->token || !run->state.client ||
-        (records->count == 0 && !records->run_dirty))
+    if (records->sending || !records->token || !run->state.client || records_clean(run))
         return;
+    if (records->gone)
+        send_gone(run);
     AUTO_BUF struct buf json = {0};
     buf_add_char(&json, '{');
     for (size_t i = 0; i < records->count; i++) {
@@ -244,5 +279,6 @@ void records_release(struct records *records)
     free(records->space);
     free(records->token);
     free(records->dirty);
+    value_unref(records->gone);
     *records = (struct records){0};
 }

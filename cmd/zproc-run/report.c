@@ -98,7 +98,7 @@ static struct view_worker describe(const struct sup_task *info, const struct tas
     int64_t end = info->ended_mono_ms > 0 ? info->ended_mono_ms : time_now_ms();
     return (struct view_worker){
         .name = info->name,
-        .worker = info->worker->replicas > 1 ? info->worker->name : NULL,
+        .worker = strcmp(info->name, info->worker->name) != 0 ? info->worker->name : NULL,
         .status = sup_state_name(info->state),
         .reason = info->reason,
         .log = task->log ? task->log : "",
@@ -116,17 +116,15 @@ static struct view_worker describe(const struct sup_task *info, const struct tas
 void report_summary(struct run *run)
 {
     const struct options *options = run->options;
-    struct view_worker *workers = mem_array(run->task_count + 1, sizeof *workers);
+    struct view_worker *workers = mem_array(run->tasks.count + 1, sizeof *workers);
     struct view_summary summary = {.name = run->plan->name,
                                    .id = run->id,
                                    .exit = run->status,
                                    .duration_ms = time_now_ms() - run->started_ms,
                                    .workers = workers};
-    for (uint32_t i = 0; i < run->task_count; i++) {
-        struct sup_task info;
-        if (sup_task_at(run->sup, i, &info))
-            workers[summary.count++] = describe(&info, run->tasks[i]);
-    }
+    struct sup_place place = {0};
+    for (struct sup_task info; sup_next(run->sup, &place, &info);)
+        workers[summary.count++] = describe(&info, run_task(run, info.ref.task));
     AUTO_BUF struct buf text = {0};
     bool quiet = (options->quiet || options->command) && run->status == 0;
     if (options->json) {

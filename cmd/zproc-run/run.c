@@ -13,7 +13,7 @@ static struct str number_key(const uint32_t *number)
 
 struct task *run_task(const struct run *run, uint32_t number)
 {
-    return number < run->task_count ? run->tasks[number] : table_get(&run->runs, number_key(&number));
+    return table_get(&run->tasks, number_key(&number));
 }
 
 void run_say(struct run *run, int level, const char *format, ...)
@@ -41,6 +41,7 @@ static struct task *task_new(struct run *run, const struct sup_task *info)
     *task = (struct task){.number = info->ref.task,
                           .worker = info->worker,
                           .name = mem_text(info->name),
+                          .group = info->group,
                           .replica = info->replica,
                           .parent = info->parent};
     if (strlen(task->name) > run->name_width)
@@ -63,17 +64,6 @@ static void task_free(struct run *run, struct task *task)
     free(task);
 }
 
-/* Workers' own tasks have the first numbers and stay; the runs of triggers come and go without end. */
-static void task_keep(struct run *run, struct task *task)
-{
-    if (task->parent != SUP_NO_TASK) {
-        table_put(&run->runs, number_key(&task->number), task);
-        return;
-    }
-    mem_grow(run->tasks, run->task_capacity, run->task_count);
-    run->tasks[run->task_count++] = task;
-}
-
 /* Takes in tasks that sup has made since; rev: where their sessions start. */
 static void meet_tasks(struct run *run, int64_t rev)
 {
@@ -83,24 +73,46 @@ static void meet_tasks(struct run *run, int64_t rev)
         if (!sup_task_at(run->sup, run->met++, &info))
             continue;
         struct task *task = task_new(run, &info), *parent = run_task(run, task->parent);
-        task_keep(run, task);
+        table_put(&run->tasks, number_key(&task->number), task);
         if (parent)
             trigger_adopt(run, task, parent);
         session_open(run, task, rev);
     }
 }
 
-/* A worker's own task stays for the summary; the run of a trigger goes, once no process holds on to it. */
+/* Once no process holds on to it. */
+static void remove_task(struct run *run, struct task *task)
+{
+    records_remove(run, task);
+    table_remove(&run->tasks, number_key(&task->number));
+    task->forgotten = true;
+    task_drop(run, task);
+}
+
+/* A worker's own task stays for the summary, and may start again; the run of a trigger goes. */
 static void forget(struct run *run, struct task *task)
 {
     trigger_disarm(run, task);
     watch_await_end(run, task);
     session_close(run, task);
-    if (task->parent == SUP_NO_TASK)
+    if (task->parent != SUP_NO_TASK)
+        remove_task(run, task);
+}
+
+/* A worker that was scaled has numbered instances from then on. */
+static void rename_task(struct run *run, struct task *task)
+{
+    struct sup_task info;
+    if (task->parent != SUP_NO_TASK || !sup_task_at(run->sup, task->number, &info) ||
+        strcmp(info.name, task->name) == 0)
         return;
-    table_remove(&run->runs, number_key(&task->number));
-    task->forgotten = true;
-    task_drop(run, task);
+    records_remove(run, task);
+    char *old = task->name;
+    task->name = mem_text(info.name);
+    for (struct process *process = run->processes; process; process = process->next)
+        if (process->output.name == old)
+            process->output.name = task->name;
+    free(old);
 }
 
 void task_drop(struct run *run, struct task *task)
@@ -183,8 +195,16 @@ static void carry_out(struct run *run, const struct sup_effect *effect)
     case SUP_FORGET:
         forget(run, task);
         break;
-    case SUP_SEND_FENCE:
+    case SUP_RENEW:
+        session_open(run, task, -1);
+        break;
+    case SUP_REMOVE:
+        remove_task(run, task);
+        break;
     case SUP_STATUS:
+        rename_task(run, task);
+        break;
+    case SUP_SEND_FENCE:
     case SUP_SAY:
     case SUP_END:
         break;
@@ -213,6 +233,7 @@ void run_work(struct run *run)
         sup_effects_clear(&run->effects);
         run->effect = 0;
         records_flush(run);
+        services_check(run);
     } while (state_pump(run) || run->effects.count > 0);
     timer_set(run->tick, run->over ? -1 : sup_deadline(run->sup));
     run->working = false;
@@ -265,11 +286,13 @@ static bool open_state(struct run *run, struct err *err)
         return false;
     if (run->over)
         return err_set(err, ERR_INTERNAL, "the run was not started");
+    run->born = sup_task_count(run->sup);
     meet_tasks(run, run->rev);
     records_publish(run);
     if (!settle(run, err))
         return false;
     state_attach(run);
+    services_open(run);
     return true;
 }
 
@@ -333,6 +356,7 @@ static void finish(struct run *run)
 {
     if (run->over) {
         publish_end(run);
+        services_close(run);
         records_keep(run);
         report_summary(run);
     }
@@ -348,13 +372,11 @@ static void release(struct run *run)
     sink_flush(&run->errors, run->lossy ? time_now_ms() + END_MS : -1);
     folder_close(&run->folder);
     control_close(run);
-    for (uint32_t i = 0; i < run->task_count; i++)
-        task_free(run, run->tasks[i]);
     size_t at = 0;
-    for (struct task *task; (task = table_next(&run->runs, &at));)
+    for (struct task *task; (task = table_next(&run->tasks, &at));)
         task_free(run, task);
-    table_release(&run->runs);
-    free(run->tasks);
+    table_release(&run->tasks);
+    services_release(&run->services);
     records_release(&run->records);
     sup_effects_release(&run->effects);
     sup_free(run->sup);

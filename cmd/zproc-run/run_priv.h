@@ -157,6 +157,7 @@ struct records {
     bool run_dirty;
     uint32_t *dirty; /* tasks */
     size_t count, capacity;
+    struct value *gone; /* names of records that are to be deleted; NULL: none */
 };
 /* Sends the claim and the initial state; then, when those are answered, records_publish. */
 void records_claim(struct run *run);
@@ -165,6 +166,9 @@ bool records_claim_again(struct run *run, struct err *err);
 void records_publish(struct run *run);
 void records_touch(struct run *run, uint32_t task); /* SUP_NO_TASK: the run's own */
 void records_flush(struct run *run);
+/* Nothing waits: what is asked of the server now comes after all that has happened. */
+bool records_clean(const struct run *run);
+void records_remove(struct run *run, struct task *task); /* it has this name no more, or is no more */
 void records_release(struct records *records);
 /* At the end: leaves them in the folder of the run, for who asks when the server is gone. */
 void records_keep(struct run *run);
@@ -173,7 +177,8 @@ void records_initial(struct run *run);
 
 /* ---- session.c ---- */
 
-/* Gives the task a session when it is to have one; rev: where it starts, -1: now. */
+/* Gives the task a session when it is to have one (another one, if the last was closed); rev: where it
+ * starts, -1: now. */
 void session_open(struct run *run, struct task *task, int64_t rev);
 void session_close(struct run *run, struct task *task);
 
@@ -210,8 +215,11 @@ struct task {
     int held;               /* processes that refer to it */
     bool forgotten;         /* to be freed with the last of them */
     bool dirty;             /* its record waits to be published */
+    bool published;         /* it has been under its name */
+    bool picked;            /* named by the request that is being read */
+    size_t group;
 };
-/* NULL when it is forgotten or was never there. */
+/* NULL when it is no more or was never there. */
 struct task *run_task(const struct run *run, uint32_t number);
 /* Frees a forgotten task that no process refers to any more. */
 void task_drop(struct run *run, struct task *task);
@@ -221,6 +229,58 @@ void run_event(struct run *run, struct sup_event event);
 void run_work(struct run *run);
 /* A line for people on stderr. */
 void run_say(struct run *run, int level, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* ---- service.c: what is asked of the run while it goes on ---- */
+
+/* A call that was not answered at once. */
+struct parked;
+/* Answers it when it can be answered; true when it was. over: the run has ended. */
+typedef bool parked_fn(struct run *run, struct parked *parked, bool over);
+struct parked_task {
+    uint32_t number, incarnation; /* at the time of the call */
+    bool done, ran;               /* start: it ran already */
+    char *name;
+    struct buf answer; /* of this task, JSON, once it is done */
+};
+struct parked {
+    int64_t call;
+    parked_fn *check;
+    struct parked_task *tasks;
+    size_t count, done; /* those before `done` need no second look */
+    struct parked *next;
+};
+struct services {
+    struct parked *parked;
+};
+/* From now on calls are served. */
+void services_open(struct run *run);
+/* After events: answers what can be answered. */
+void services_check(struct run *run);
+/* The run has ended: answers everything. */
+void services_close(struct run *run);
+void services_release(struct services *services);
+void call_answer(struct run *run, int64_t call, struct str json);
+void call_refuse(struct run *run, int64_t call, const struct err *err);
+/* The tasks of a request's `names`, or all with `all`; a group stands for its instances. Owned by the caller;
+ * false with err. */
+struct picked {
+    uint32_t *tasks;
+    size_t count, capacity;
+};
+bool pick_tasks(struct run *run, const struct value *request, struct picked *picked, struct err *err);
+bool pick_group(struct run *run, struct str name, size_t *group, struct err *err);
+/* Parks a call; tasks may be NULL. */
+struct parked *call_park(struct run *run, int64_t call, parked_fn *check, const struct picked *picked);
+
+/* ---- by_hand.c: start, stop, restart, scale, signal, down ---- */
+
+typedef void call_fn(struct run *run, int64_t call, const struct value *request);
+void ask_start(struct run *run, int64_t call, const struct value *request);
+void ask_stop(struct run *run, int64_t call, const struct value *request);
+void ask_restart(struct run *run, int64_t call, const struct value *request);
+void ask_signal(struct run *run, int64_t call, const struct value *request);
+void ask_scale(struct run *run, int64_t call, const struct value *request);
+void ask_down(struct run *run, int64_t call, const struct value *request);
 
 /* ---- watch.c ---- */
 
@@ -348,7 +408,7 @@ void log_bytes(struct log *log, struct str bytes);
 struct output {
     struct run *run;
     const char *name; /* borrowed from the task */
-    size_t worker;    /* its place in the manifest */
+    size_t worker;    /* its worker's place among all */
     const struct plan_log *settings;
     struct log *log;        /* NULL: none */
     struct buf unlogged[2]; /* of each stream: the line that has no end yet, for the log */
@@ -409,10 +469,10 @@ struct run {
     size_t effect; /* the next to carry out */
     bool working;
     struct timer *tick, *note;
-    struct task **tasks; /* the workers' own, by number */
-    size_t task_count, task_capacity;
-    struct table runs; /* tasks of triggers' runs that are not forgotten, by number */
-    uint32_t met;      /* how many tasks of sup were taken in */
+    struct table tasks; /* by number; triggers' runs and what was removed leave it when they are forgotten */
+    uint32_t met;       /* how many tasks of sup were taken in */
+    uint32_t born;      /* how many there were at the start */
+    struct services services;
     size_t name_width;
     struct process *processes;
     struct table logs; /* that are open, by path */

@@ -45,11 +45,10 @@ static struct value *instance_value(const struct sup_task *info)
 static struct value *need_value(const struct run *run, const struct plan_worker *worker)
 {
     AUTO_VALUE struct value *list = value_list();
-    for (uint32_t i = 0; i < run->task_count; i++) {
-        struct sup_task info;
-        if (run->tasks[i]->worker == worker && sup_task_at(run->sup, i, &info))
-            list_push(list, instance_value(&info));
-    }
+    size_t group = sup_group_find(run->sup, str_of(worker->name));
+    struct sup_task info;
+    for (uint32_t i = 0; sup_task_at(run->sup, sup_group_task(run->sup, group, i), &info); i++)
+        list_push(list, instance_value(&info));
     return value_ref(value_len(list) == 1 ? list_at(list, 0) : list);
 }
 

@@ -17,12 +17,16 @@ void session_open(struct run *run, struct task *task, int64_t rev)
     bool triggers = task->worker->trigger.given && task->parent == SUP_NO_TASK;
     if (!triggers && !task->worker->stateful)
         return;
-    task->session = task->parent == SUP_NO_TASK ? mem_format("%s.%s", run->id, task->name)
-                                                : mem_format("%s.%s.%u", run->id, task->name, task->number);
+    /* What comes later may have the name of something that is closed only afterwards. */
+    free(task->session);
+    task->session = task->number < run->born ? mem_format("%s.%s", run->id, task->name)
+                                             : mem_format("%s.%s.%u", run->id, task->name, task->number);
     struct request request = {.operation = OP_session_open};
     request_set_str(&request, FIELD_session, str_of(task->session));
     if (rev >= 0)
         request_set_int(&request, FIELD_rev, rev);
+    free(task->obstacle);
+    task->obstacle = NULL;
     task->needed++;
     state_ask(run, &request, (struct str){0}, opened, task->number, 0);
 }

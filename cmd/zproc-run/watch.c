@@ -93,8 +93,9 @@ void watch_note(void *ctx)
 {
     struct run *run = ctx;
     int64_t now = time_now_ms(), next = -1;
-    for (uint32_t i = 0; i < run->task_count; i++) {
-        int64_t due = note_task(run, run->tasks[i], now);
+    size_t at = 0;
+    for (struct task *task; (task = table_next(&run->tasks, &at));) {
+        int64_t due = note_task(run, task, now);
         if (due >= 0 && (next < 0 || due < next))
             next = due;
     }

@@ -14,7 +14,7 @@ struct option {
     const char *help;
 };
 
-enum command_group { GROUP_RUN, GROUP_READ, GROUP_WRITE, GROUP_WATCH, GROUP_SERVER };
+enum command_group { GROUP_RUN, GROUP_CONTROL, GROUP_READ, GROUP_WRITE, GROUP_WATCH, GROUP_SERVER };
 
 struct context;
 

@@ -4,8 +4,8 @@
 #define COLUMN 30
 
 static const char *const group_titles[] = {
-    [GROUP_RUN] = "Run workers",        [GROUP_READ] = "Read the state", [GROUP_WRITE] = "Write the state",
-    [GROUP_WATCH] = "Wait for changes", [GROUP_SERVER] = "Servers",
+    [GROUP_RUN] = "Run workers",       [GROUP_CONTROL] = "Control a run",  [GROUP_READ] = "Read the state",
+    [GROUP_WRITE] = "Write the state", [GROUP_WATCH] = "Wait for changes", [GROUP_SERVER] = "Servers",
 };
 
 const char *group_title(size_t group)

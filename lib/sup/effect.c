@@ -63,6 +63,11 @@ void effects_flush(struct sup *sup)
             list_add(&sup->dead, task);
     }
     sup->dirty.count = 0;
+    for (size_t i = 0; i < sup->left.count; i++) {
+        effect_add(sup, SUP_REMOVE, sup->left.items[i], 0);
+        list_add(&sup->dead, sup->left.items[i]);
+    }
+    sup->left.count = 0;
     if (sup->run_dirty)
         effect_add(sup, SUP_STATUS, NULL, 0);
     sup->run_dirty = false;

@@ -1,92 +1,10 @@
 /* Needs. A group counts how many of its instances meet each kind of need, and how many never will; when a
- * count becomes complete, or breaks, the groups that need it are told along edges laid out by kind. */
+ * count becomes complete, or breaks, the groups that need it are told along edges by kind. */
 #include "sup_priv.h"
 
 #include <stdlib.h>
 
 enum { CHAIN_MAX = 600 }; /* bytes of a chain of reasons: a chain of 10,000 must not cost 10,000 squared */
-
-/* ---- The edges ---- */
-
-static void edges_count(struct sup *sup)
-{
-    for (size_t i = 0; i < sup->plan->worker_count; i++) {
-        const struct plan_worker *worker = &sup->plan->workers[i];
-        for (size_t k = 0; k < worker->need_count; k++)
-            sup->groups[worker->needs[k].worker].offsets[worker->needs[k].is + 1]++;
-    }
-    for (size_t i = 0; i < sup->plan->worker_count; i++) {
-        struct group *group = &sup->groups[i];
-        for (int is = 0; is < NEED_KINDS; is++)
-            group->offsets[is + 1] += group->offsets[is];
-        group->dependents = mem_array(group->offsets[NEED_KINDS], sizeof *group->dependents);
-    }
-}
-
-/* held serves as the cursor of each kind while the edges are filled in. */
-static void edges_fill(struct sup *sup)
-{
-    for (uint32_t i = 0; i < sup->plan->worker_count; i++) {
-        const struct plan_worker *worker = &sup->plan->workers[i];
-        for (size_t k = 0; k < worker->need_count; k++) {
-            struct group *needed = &sup->groups[worker->needs[k].worker];
-            enum plan_need_is is = worker->needs[k].is;
-            needed->dependents[needed->offsets[is] + needed->held[is]++] = i;
-            sup->groups[i].unmet += needed->count > 0;
-        }
-    }
-    for (size_t i = 0; i < sup->plan->worker_count; i++)
-        memset(sup->groups[i].held, 0, sizeof sup->groups[i].held);
-}
-
-/* Ends only when something goes wrong or the run ends. */
-static bool worker_endless(const struct plan_worker *worker)
-{
-    if (worker->trigger.given)
-        return worker->trigger.max == 0;
-    return worker->service || worker->restart_always;
-}
-
-static bool group_waits_for_chance(const struct sup *sup, const struct group *group)
-{
-    const struct plan_worker *worker = group->worker;
-    bool dormant = !worker->start;
-    for (size_t k = 0; k < worker->need_count && !dormant; k++) {
-        const struct group *needed = &sup->groups[worker->needs[k].worker];
-        bool end = worker->needs[k].is != NEED_STARTED && worker->needs[k].is != NEED_READY;
-        dormant = needed->dormant || (end && worker_endless(needed->worker));
-    }
-    return dormant;
-}
-
-/* In topological order, so that what a group needs is known before it. */
-static void dormant_mark(struct sup *sup)
-{
-    size_t count = sup->plan->worker_count, head = 0, tail = 0;
-    uint32_t *order = mem_array(count, sizeof *order);
-    size_t *left = mem_array(count, sizeof *left);
-    for (uint32_t i = 0; i < count; i++) {
-        left[i] = sup->plan->workers[i].need_count;
-        if (left[i] == 0)
-            order[tail++] = i;
-    }
-    while (head < tail) {
-        struct group *group = &sup->groups[order[head++]];
-        group->dormant = group_waits_for_chance(sup, group);
-        for (uint32_t k = 0; k < group->offsets[NEED_KINDS]; k++)
-            if (--left[group->dependents[k]] == 0)
-                order[tail++] = group->dependents[k];
-    }
-    free(order);
-    free(left);
-}
-
-void gates_make(struct sup *sup)
-{
-    edges_count(sup);
-    edges_fill(sup);
-    dormant_mark(sup);
-}
 
 /* ---- What holds ---- */
 
@@ -102,7 +20,7 @@ static unsigned trigger_holds(const struct task *task)
 static unsigned process_holds(const struct task *task)
 {
     unsigned holds = task->ever_started ? 1u << NEED_STARTED : 0;
-    if (task->state == TASK_READY || (task->state == TASK_SUCCEEDED && task->was_ready))
+    if ((task->state == TASK_READY && !task->again) || (task->state == TASK_SUCCEEDED && task->was_ready))
         holds |= 1u << NEED_READY;
     return holds;
 }
@@ -132,13 +50,24 @@ static unsigned dead_bits(const struct task *task, unsigned holds)
     return never_succeeds(task->worker) ? 1u << NEED_SUCCEEDED : 0;
 }
 
-static void need_met(struct sup *sup, const struct group *group, int is, bool met)
+static void need_met(struct sup *sup, const struct list *dependents, bool met)
 {
-    for (uint32_t k = group->offsets[is]; k < group->offsets[is + 1]; k++) {
-        struct group *dependent = &sup->groups[group->dependents[k]];
+    for (size_t k = 0; k < dependents->count; k++) {
+        struct group *dependent = dependents->items[k];
         dependent->unmet += met ? UINT32_MAX : 1;
         if (dependent->unmet == 0)
             list_add(&sup->opened, dependent);
+    }
+}
+
+void gate_judge(struct sup *sup, struct group *group)
+{
+    for (int is = 0; is < NEED_KINDS; is++) {
+        bool met = group->held[is] == group->tasks.count;
+        if (met == ((group->met >> is) & 1))
+            continue;
+        group->met = (uint8_t)(group->met ^ (1u << is));
+        need_met(sup, &group->dependents[is], met);
     }
 }
 
@@ -152,17 +81,19 @@ void gate_update(struct sup *sup, struct task *task)
 {
     struct group *group = task->group;
     unsigned holds = need_bits(task), dead = dead_bits(task, holds);
+    if (task->leaving)
+        holds = dead = 0;
     for (int is = 0; is < NEED_KINDS; is++) {
         unsigned bit = 1u << is;
-        if ((holds & bit) && !(task->holds & bit) && ++group->held[is] == group->count)
-            need_met(sup, group, is, true);
-        if (!(holds & bit) && (task->holds & bit) && group->held[is]-- == group->count)
-            need_met(sup, group, is, false);
+        group->held[is] += ((holds & bit) > 0) - ((task->holds & bit) > 0);
         if ((dead & bit) && !(task->dead & bit) && group->dead[is]++ == 0)
             doom_add(sup, task, (enum plan_need_is)is);
+        if (!(dead & bit) && (task->dead & bit))
+            group->dead[is]--;
     }
     task->holds = (uint8_t)holds;
     task->dead = (uint8_t)dead;
+    gate_judge(sup, group);
 }
 
 /* ---- What follows ---- */
@@ -192,26 +123,78 @@ static char *doom_reason(const struct doom *doom)
                       strlen(task->reason) > CHAIN_MAX ? " …" : "");
 }
 
-static bool never_began(const struct task *task)
-{
-    return task->state == TASK_WAITING || (task->state == TASK_IDLE && !task->worker->start);
-}
-
 void gate_doom(struct sup *sup, struct doom doom)
 {
-    const struct group *group = doom.task->group;
-    for (uint32_t k = group->offsets[doom.is]; k < group->offsets[doom.is + 1]; k++) {
-        const struct group *dependent = &sup->groups[group->dependents[k]];
-        for (uint32_t i = 0; i < dependent->count; i++)
-            if (never_began(&dependent->tasks[i]))
-                task_move(sup, &dependent->tasks[i], TASK_SKIPPED, doom_reason(&doom));
+    const struct list *dependents = &doom.task->group->dependents[doom.is];
+    if (!((doom.task->dead >> doom.is) & 1))
+        return; /* it has come alive again meanwhile */
+    for (size_t k = 0; k < dependents->count; k++) {
+        const struct group *dependent = dependents->items[k];
+        for (size_t i = 0; i < dependent->tasks.count; i++) {
+            struct task *task = dependent->tasks.items[i];
+            if (task->state == TASK_WAITING || task_unasked(task))
+                task_move(sup, task, TASK_SKIPPED, doom_reason(&doom));
+        }
     }
+}
+
+/* ---- Starting anew ---- */
+
+static bool is_among(uint32_t number, const uint32_t *numbers, size_t count)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (numbers[middle] < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && numbers[low] == number;
+}
+
+char *gate_dead_need(const struct group *group, const uint32_t *apart, size_t count)
+{
+    for (size_t i = 0; i < group->need_count; i++) {
+        const struct need *need = &group->needs[i];
+        for (size_t k = 0; need->group->dead[need->is] > 0 && k < need->group->tasks.count; k++) {
+            const struct task *task = need->group->tasks.items[k];
+            if (((task->dead >> need->is) & 1) && !is_among(task->ref.task, apart, count))
+                return doom_reason(&(struct doom){task, need->is});
+        }
+    }
+    return NULL;
+}
+
+void gate_enter(struct sup *sup, struct task *task, char *reason)
+{
+    task_move(sup, task, TASK_WAITING, reason);
+    if (!task->entered)
+        list_add(&sup->entered, task);
+    task->entered = true;
+}
+
+void gate_admit(struct sup *sup, struct task *task)
+{
+    task->entered = false;
+    if (task->state != TASK_WAITING)
+        return;
+    char *reason = gate_dead_need(task->group, NULL, 0);
+    if (sup->finishing || sup->phase != PHASE_GOING)
+        task_move(sup, task, TASK_STOPPED, mem_text(sup->why));
+    else if (reason)
+        task_move(sup, task, TASK_SKIPPED, mem_text(reason));
+    else
+        gate_proceed(sup, task);
+    free(reason);
 }
 
 void gate_proceed(struct sup *sup, struct task *task)
 {
     if (task->state != TASK_WAITING || task->group->unmet > 0 || sup->finishing || sup->phase != PHASE_GOING)
         return;
+    if (task->trigger && task->trigger->runs)
+        return; /* of its earlier life: they are being stopped */
     task_count_as_job(sup, task);
     if (task->worker->when && !task->condition) {
         if (!task->awaiting)
@@ -226,6 +209,6 @@ void gate_proceed(struct sup *sup, struct task *task)
 
 void gate_open(struct sup *sup, struct group *group)
 {
-    for (uint32_t i = 0; i < group->count; i++)
-        gate_proceed(sup, &group->tasks[i]);
+    for (size_t i = 0; i < group->tasks.count && group->unmet == 0; i++)
+        gate_proceed(sup, group->tasks.items[i]);
 }

@@ -48,7 +48,7 @@ static const char *waiting_check(const struct sup *sup, const struct task *task)
     if (sup->phase != PHASE_GOING || task->state != TASK_WAITING)
         return NULL;
     bool waits = task->parent ? task->run_prev != NULL : task->group->unmet > 0;
-    waits |= task->awaiting || task->queued;
+    waits |= task->awaiting || task->queued || (task->trigger && task->trigger->runs);
     return waits ? NULL : "a waiting task waits for nothing";
 }
 
@@ -85,26 +85,45 @@ static const char *trigger_check(const struct task *task)
     return trigger->armed && all ? "a trigger waits for more events than its max" : NULL;
 }
 
-static const char *group_check(const struct sup *sup, const struct group *group)
+struct group_sum {
+    uint32_t held[NEED_KINDS], dead[NEED_KINDS], live, going;
+};
+
+static void group_sum_task(struct group_sum *sum, const struct task *task)
 {
-    uint32_t held[NEED_KINDS] = {0}, unmet = 0, live = 0;
-    for (uint32_t i = 0; i < group->count; i++) {
-        const struct task *task = &group->tasks[i];
-        for (int is = 0; is < NEED_KINDS; is++)
-            held[is] += (task->holds >> is) & 1;
-        live += task_lives(task);
-        for (struct task *run = task->trigger ? task->trigger->runs : NULL; run; run = run->run_next)
-            live += task_lives(run);
+    for (int is = 0; is < NEED_KINDS; is++) {
+        sum->held[is] += (task->holds >> is) & 1;
+        sum->dead[is] += (task->dead >> is) & 1;
     }
-    for (size_t i = 0; i < group->worker->need_count; i++) {
-        const struct plan_need *need = &group->worker->needs[i];
-        unmet += sup->groups[need->worker].held[need->is] < sup->groups[need->worker].count;
+    sum->live += task_lives(task);
+    sum->going += task->marked;
+    for (struct task *run = task->trigger ? task->trigger->runs : NULL; run; run = run->run_next) {
+        sum->live += task_lives(run);
+        sum->going += run->marked;
     }
-    if (memcmp(held, group->held, sizeof held) != 0)
+}
+
+static const char *group_check(const struct group *group)
+{
+    struct group_sum sum = {0};
+    uint32_t unmet = 0;
+    for (size_t i = 0; i < group->tasks.count; i++)
+        group_sum_task(&sum, group->tasks.items[i]);
+    for (size_t i = 0; i < group->leaving.count; i++)
+        group_sum_task(&sum, group->leaving.items[i]);
+    for (size_t i = 0; i < group->need_count; i++) {
+        const struct need *need = &group->needs[i];
+        unmet += need->group->held[need->is] < need->group->tasks.count;
+    }
+    if (memcmp(sum.held, group->held, sizeof sum.held) != 0)
         return "a group miscounts who meets a need";
+    if (memcmp(sum.dead, group->dead, sizeof sum.dead) != 0)
+        return "a group miscounts who can never meet a need";
     if (unmet != group->unmet)
         return "a group miscounts its needs";
-    return live != group->live ? "a group miscounts its processes" : NULL;
+    if (sum.going != group->going)
+        return "a group miscounts what is to be stopped";
+    return sum.live != group->live ? "a group miscounts its processes" : NULL;
 }
 
 static const char *counters_check(const struct sup *sup, const struct recount *sum)
@@ -122,11 +141,11 @@ static const char *counters_check(const struct sup *sup, const struct recount *s
     return NULL;
 }
 
-static const char *tasks_check(const struct sup *sup, struct recount *sum)
+static const char *list_check(const struct sup *sup, const struct list *tasks, struct recount *sum)
 {
     const char *broken = NULL;
-    for (uint32_t i = 0; i < sup->task_count && !broken; i++) {
-        const struct task *task = &sup->tasks[i];
+    for (size_t i = 0; i < tasks->count && !broken; i++) {
+        const struct task *task = tasks->items[i];
         recount_task(sum, task);
         broken = task_check(sup, task);
         if (!broken && task->trigger)
@@ -140,13 +159,26 @@ static const char *tasks_check(const struct sup *sup, struct recount *sum)
     return broken;
 }
 
+static const char *lists_check(const struct sup *sup)
+{
+    if (sup->doom_count + sup->opened.count + sup->cleared.count + sup->entered.count + sup->runnable.count +
+            sup->dirty.count + sup->left.count >
+        0)
+        return "a step has left work undone";
+    return NULL;
+}
+
 const char *sup_invariant(const struct sup *sup)
 {
     struct recount sum = {0};
-    const char *broken = sup->broken ? sup->broken : tasks_check(sup, &sum);
-    if (!broken)
-        broken = counters_check(sup, &sum);
-    for (size_t i = 0; i < sup->plan->worker_count && !broken; i++)
-        broken = group_check(sup, &sup->groups[i]);
-    return broken;
+    const char *broken = sup->broken ? sup->broken : lists_check(sup);
+    for (size_t i = 0; i < sup->groups.count && !broken; i++) {
+        const struct group *group = group_at(sup, i);
+        broken = group_check(group);
+        if (!broken)
+            broken = list_check(sup, &group->tasks, &sum);
+        if (!broken)
+            broken = list_check(sup, &group->leaving, &sum);
+    }
+    return broken ? broken : counters_check(sup, &sum);
 }

@@ -65,7 +65,7 @@ static bool all_done(const struct sup *sup)
 {
     if (sup->finishing)
         return sup->jobs == 0 && sup->runs_open == 0;
-    return sup->open == 0 || (quiet(sup) && sup->drains == 0);
+    return (sup->open == 0 && (sup->has_job || !sup->by_hand)) || (quiet(sup) && sup->drains == 0);
 }
 
 static void fence_send(struct sup *sup)

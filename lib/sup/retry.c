@@ -127,13 +127,12 @@ static void retries_reset(struct sup *sup, struct task *task)
 static void stopped(struct sup *sup, struct task *task, char *reason)
 {
     free(reason);
-    bool all = sup->phase != PHASE_GOING;
-    task_move(sup, task, TASK_STOPPED, mem_text(all ? sup->why : "a newer event came"));
+    task_move(sup, task, TASK_STOPPED, mem_text(task->why ? task->why : sup->why));
 }
 
 static void failed(struct sup *sup, struct task *task, enum failure failure, char *reason)
 {
-    bool ending = sup->phase != PHASE_GOING || task->asked;
+    bool ending = sup->phase != PHASE_GOING || task->asked || task->marked;
     bool always = task->worker->restart_always && task->worker->retry.max == 0;
     retries_reset(sup, task);
     bool retry = retry_applies(task, failure);
@@ -151,7 +150,7 @@ static void succeeded(struct sup *sup, struct task *task)
 {
     if (!task->worker->restart_always)
         task_move(sup, task, TASK_SUCCEEDED, NULL);
-    else if (sup->phase != PHASE_GOING || task->asked)
+    else if (sup->phase != PHASE_GOING || task->asked || task->marked)
         stopped(sup, task, NULL);
     else
         restart_begin(sup, task, true, reason_ended(task));
@@ -162,10 +161,14 @@ void attempt_over(struct sup *sup, struct task *task, enum failure failure, char
     task->limit_ms = task->alarm_ms = -1;
     due_update(sup, task);
     bool stopping = task->state == TASK_STOPPING || task->state == TASK_STARTING;
-    if (task->asked && stopping && task->cause != CAUSE_TIMEOUT && task->cause != CAUSE_UNREADY)
+    if (task->again) {
+        free(reason);
+        control_again(sup, task);
+    } else if (task->asked && stopping && task->cause != CAUSE_TIMEOUT && task->cause != CAUSE_UNREADY) {
         stopped(sup, task, reason);
-    else if (failure == FAILED_NOT)
+    } else if (failure == FAILED_NOT) {
         succeeded(sup, task);
-    else
+    } else {
         failed(sup, task, failure, reason);
+    }
 }

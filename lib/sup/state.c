@@ -11,16 +11,24 @@ enum {
     TO_OVER = TO(TASK_STOPPING) | TO(TASK_RETRYING) | TO(TASK_SUCCEEDED) | TO(TASK_FAILED) | TO(TASK_STOPPED),
 };
 
-/* A trigger is idle or running; it has no process of its own. Every new attempt goes through retrying. */
+/* A trigger is idle or running; it has no process of its own. Every new attempt goes through retrying; what
+ * is started or restarted by hand waits once more. */
 static const unsigned allowed[SUP_STATE_COUNT] = {
     [TASK_WAITING] = TO(TASK_IDLE) | TO(TASK_STARTING) | TO_NEVER,
-    [TASK_IDLE] = TO(TASK_RUNNING) | TO(TASK_FAILED) | TO(TASK_LOST) | TO_NEVER,
-    [TASK_STARTING] =
-        TO(TASK_RUNNING) | TO(TASK_STOPPING) | TO(TASK_RETRYING) | TO(TASK_FAILED) | TO(TASK_STOPPED),
-    [TASK_RUNNING] = TO(TASK_READY) | TO(TASK_IDLE) | TO_OVER | TO(TASK_LOST),
-    [TASK_READY] = TO_OVER,
-    [TASK_STOPPING] = TO(TASK_RETRYING) | TO(TASK_FAILED) | TO(TASK_TIMEOUT) | TO(TASK_STOPPED),
-    [TASK_RETRYING] = TO(TASK_STARTING) | TO(TASK_STOPPED),
+    [TASK_IDLE] = TO(TASK_WAITING) | TO(TASK_RUNNING) | TO(TASK_FAILED) | TO(TASK_LOST) | TO_NEVER,
+    [TASK_STARTING] = TO(TASK_RUNNING) | TO(TASK_STOPPING) | TO(TASK_RETRYING) | TO(TASK_FAILED) |
+                      TO(TASK_STOPPED) | TO(TASK_WAITING),
+    [TASK_RUNNING] = TO(TASK_READY) | TO(TASK_IDLE) | TO_OVER | TO(TASK_LOST) | TO(TASK_WAITING),
+    [TASK_READY] = TO_OVER | TO(TASK_WAITING),
+    [TASK_STOPPING] =
+        TO(TASK_RETRYING) | TO(TASK_FAILED) | TO(TASK_TIMEOUT) | TO(TASK_STOPPED) | TO(TASK_WAITING),
+    [TASK_RETRYING] = TO(TASK_STARTING) | TO(TASK_STOPPED) | TO(TASK_WAITING),
+    [TASK_SUCCEEDED] = TO(TASK_WAITING),
+    [TASK_FAILED] = TO(TASK_WAITING),
+    [TASK_TIMEOUT] = TO(TASK_WAITING),
+    [TASK_LOST] = TO(TASK_WAITING),
+    [TASK_STOPPED] = TO(TASK_WAITING),
+    [TASK_SKIPPED] = TO(TASK_WAITING),
 };
 
 static const struct {
@@ -107,6 +115,8 @@ static void task_finish(struct sup *sup, struct task *task)
         phase_task_failed(sup, task);
     if (task->parent)
         trigger_run_ended(sup, task);
+    else if (task->leaving && !(task->trigger && task->trigger->runs))
+        group_left(sup, task);
 }
 
 void task_move(struct sup *sup, struct task *task, enum sup_state state, char *reason)
@@ -117,9 +127,7 @@ void task_move(struct sup *sup, struct task *task, enum sup_state state, char *r
     task->state = state;
     free(task->reason);
     task->reason = reason ? reason : mem_text("");
-    if (!task->dirty)
-        list_add(&sup->dirty, task);
-    task->dirty = true;
+    task_touch(sup, task);
     live_update(sup, task, lived);
     if (sup_state_final(state))
         task_finish(sup, task);

@@ -9,15 +9,10 @@ static bool trigger_open(const struct task *task)
     return task->trigger && !sup_state_final(task->state) && task->state != TASK_WAITING;
 }
 
-static bool never_asked_for(const struct task *task)
-{
-    return task->state == TASK_IDLE && !task->worker->start;
-}
-
 /* Final at once where it has no process. done: because the run has come to its end. */
 static void end_without_process(struct sup *sup, struct task *task, bool done)
 {
-    if (never_asked_for(task))
+    if (task_unasked(task))
         task_move(sup, task, TASK_SKIPPED, mem_text("nobody started it"));
     else if (task->state == TASK_WAITING && done)
         task_move(sup, task, TASK_SKIPPED, mem_text("the run ended before it could start"));
@@ -25,66 +20,126 @@ static void end_without_process(struct sup *sup, struct task *task, bool done)
         task_move(sup, task, TASK_STOPPED, mem_text(sup->why));
 }
 
-static void end_runs_without_process(struct sup *sup, struct task *trigger, bool done)
+static void end_done(struct sup *sup, struct task *task)
 {
-    for (struct task *run = trigger->trigger->runs, *next; run; run = next) {
-        next = run->run_next;
-        end_without_process(sup, run, done);
-    }
+    end_without_process(sup, task, true);
 }
 
-/* The trigger first: so it does not ask for another event when its run is ended. */
-static void end_all_without_process(struct sup *sup, bool done)
+static void end_cut(struct sup *sup, struct task *task)
 {
-    for (uint32_t i = 0; i < sup->task_count; i++) {
-        struct task *task = &sup->tasks[i];
-        end_without_process(sup, task, done);
-        if (task->trigger)
-            end_runs_without_process(sup, task, done);
-    }
+    end_without_process(sup, task, false);
+}
+
+static void each_group(struct sup *sup, visit_fn *visit)
+{
+    for (size_t i = 0; i < sup->groups.count; i++)
+        group_each(sup, group_at(sup, i), visit);
+}
+
+/* ---- In order ---- */
+
+static void mark(struct sup *sup, struct task *task)
+{
+    if (!task_lives(task) || task->marked)
+        return;
+    task->marked = true;
+    task->group->going++;
+    sup->going++;
 }
 
 static void task_end(struct sup *sup, struct task *task)
 {
-    if (!task_lives(task))
-        return;
-    attempt_stop(sup, task, CAUSE_ASKED);
-}
-
-static void each_process(struct sup *sup, const struct group *group,
-                         void (*visit)(struct sup *sup, struct task *task))
-{
-    for (uint32_t i = 0; i < group->count; i++) {
-        struct task *task = &group->tasks[i];
-        visit(sup, task);
-        for (struct task *run = task->trigger ? task->trigger->runs : NULL, *next; run; run = next) {
-            next = run->run_next;
-            visit(sup, run);
-        }
-    }
+    if (task->marked && !task->asked)
+        attempt_stop(sup, task, CAUSE_ASKED);
 }
 
 static void group_release(struct sup *sup, struct group *group)
 {
     group->released = true;
-    each_process(sup, group, task_end);
-    if (group->live == 0)
+    if (group->going > 0)
+        group_each(sup, group, task_end);
+    if (group->going == 0)
         list_add(&sup->cleared, group);
 }
 
 void stop_cleared(struct sup *sup, struct group *group)
 {
-    for (size_t i = 0; i < group->worker->need_count; i++) {
-        struct group *needed = &sup->groups[group->worker->needs[i].worker];
+    for (size_t i = 0; i < group->need_count; i++) {
+        struct group *needed = group->needs[i].group;
         if (--needed->uncleared == 0)
             group_release(sup, needed);
     }
 }
 
+/* Anew for all that is marked: an order that was under way goes on as part of it. */
+void stop_order(struct sup *sup)
+{
+    if (sup->going == 0)
+        return;
+    sup->cleared.count = 0;
+    for (size_t i = 0; i < sup->groups.count; i++) {
+        struct group *group = group_at(sup, i);
+        group->uncleared = group_dependents(group);
+        group->released = false;
+    }
+    for (size_t i = 0; i < sup->groups.count; i++)
+        if (group_dependents(group_at(sup, i)) == 0)
+            group_release(sup, group_at(sup, i));
+}
+
 void stop_task_gone(struct sup *sup, struct task *task)
 {
-    if (task->group->released && task->group->live == 0)
-        list_add(&sup->cleared, task->group);
+    struct group *group = task->group;
+    if (!task->marked)
+        return;
+    task->marked = false;
+    sup->going--;
+    if (--group->going == 0 && group->released)
+        list_add(&sup->cleared, group);
+}
+
+/* ---- One of them ---- */
+
+static void stop_run(struct sup *sup, struct task *run, const char *why)
+{
+    run->acked = true; /* the trigger's next life does not ask for events on its account */
+    run->why = why;
+    if (run->state == TASK_WAITING || run->state == TASK_RETRYING)
+        task_move(sup, run, TASK_STOPPED, mem_text(why));
+    else
+        mark(sup, run);
+}
+
+/* The trigger first: so it does not ask for another event when its run is ended. */
+static void stop_trigger(struct sup *sup, struct task *task, const char *why)
+{
+    task_move(sup, task, TASK_STOPPED, mem_text(why));
+    for (struct task *run = task->trigger->runs, *next; run; run = next) {
+        next = run->run_next;
+        stop_run(sup, run, why);
+    }
+}
+
+void stop_task(struct sup *sup, struct task *task, const char *why)
+{
+    if (sup_state_final(task->state) || task_unasked(task))
+        return;
+    task->why = why;
+    task->again = false;
+    if (task->trigger)
+        stop_trigger(sup, task, why);
+    else if (task_lives(task))
+        mark(sup, task);
+    else
+        task_move(sup, task, TASK_STOPPED, mem_text(why));
+}
+
+/* ---- The run ---- */
+
+static void forget_again(struct sup *sup, struct task *task)
+{
+    (void)sup;
+    task->again = false;
 }
 
 void stop_all(struct sup *sup, const char *why)
@@ -96,27 +151,22 @@ void stop_all(struct sup *sup, const char *why)
     sup->limit_ms = -1;
     free(sup->why);
     sup->why = mem_text(why ? why : "the run ended");
-    end_all_without_process(sup, !why);
-    for (size_t i = 0; i < sup->plan->worker_count; i++)
-        sup->groups[i].uncleared = sup->groups[i].offsets[NEED_KINDS];
-    for (size_t i = 0; i < sup->plan->worker_count; i++)
-        if (sup->groups[i].offsets[NEED_KINDS] == 0)
-            group_release(sup, &sup->groups[i]);
+    each_group(sup, forget_again);
+    each_group(sup, why ? end_cut : end_done);
+    each_group(sup, mark);
+    stop_order(sup);
+}
+
+static void end_new(struct sup *sup, struct task *task)
+{
+    if (task->state == TASK_WAITING || trigger_open(task))
+        end_without_process(sup, task, false);
 }
 
 void stop_new(struct sup *sup)
 {
     sup->finishing = true;
-    for (uint32_t i = 0; i < sup->task_count; i++) {
-        struct task *task = &sup->tasks[i];
-        if (task->state == TASK_WAITING || trigger_open(task))
-            end_without_process(sup, task, false);
-        for (struct task *run = task->trigger ? task->trigger->runs : NULL, *next; run; run = next) {
-            next = run->run_next;
-            if (run->state == TASK_WAITING)
-                end_without_process(sup, run, false);
-        }
-    }
+    each_group(sup, end_new);
 }
 
 static void task_kill(struct sup *sup, struct task *task)
@@ -136,8 +186,7 @@ static void kill_all(struct sup *sup)
 {
     sup->killing = true;
     effect_say(sup, NULL, SAY_WARNING, "second signal: killing what still runs (%u)", sup->live);
-    for (size_t i = 0; i < sup->plan->worker_count; i++)
-        each_process(sup, &sup->groups[i], task_kill);
+    each_group(sup, task_kill);
 }
 
 static void task_abandon(struct sup *sup, struct task *task)
@@ -152,8 +201,7 @@ static void task_abandon(struct sup *sup, struct task *task)
 static void abandon_all(struct sup *sup)
 {
     effect_say(sup, NULL, SAY_ERROR, "third signal: not waiting for what still runs (%u)", sup->live);
-    for (size_t i = 0; i < sup->plan->worker_count; i++)
-        each_process(sup, &sup->groups[i], task_abandon);
+    each_group(sup, task_abandon);
 }
 
 void stop_signal(struct sup *sup, int signal)

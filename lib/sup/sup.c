@@ -10,8 +10,7 @@ struct sup *sup_new(const struct plan *plan, uint64_t seed)
     sup->random = seed;
     sup->limit_ms = -1;
     sup->run_dirty = true;
-    tasks_make(sup);
-    gates_make(sup);
+    groups_make(sup);
     return sup;
 }
 
@@ -19,22 +18,15 @@ void sup_free(struct sup *sup)
 {
     if (!sup)
         return;
-    runs_free_dead(sup);
     size_t pos = 0;
-    for (struct task *run; (run = table_next(&sup->runs, &pos));) {
-        task_release(run);
-        free(run);
-    }
-    table_release(&sup->runs);
-    for (uint32_t i = 0; i < sup->task_count; i++)
-        task_release(&sup->tasks[i]);
-    for (size_t i = 0; i < sup->plan->worker_count; i++)
-        free(sup->groups[i].dependents);
-    free(sup->tasks);
-    free(sup->groups);
+    for (struct task *task; (task = table_next(&sup->tasks, &pos));)
+        task_free(task);
+    table_release(&sup->tasks);
+    groups_release(sup);
     deadlines_release(&sup->dues);
     free(sup->dooms);
-    struct list *lists[] = {&sup->opened, &sup->cleared, &sup->runnable, &sup->dirty, &sup->dead};
+    struct list *lists[] = {&sup->opened, &sup->cleared, &sup->entered, &sup->runnable,
+                            &sup->dirty,  &sup->left,    &sup->dead};
     for (size_t i = 0; i < LENGTH_OF(lists); i++)
         free(lists[i]->items);
     free(sup->why);
@@ -67,12 +59,12 @@ static void begin(struct sup *sup)
     sup->run_dirty = true;
     if (sup->plan->run.timeout_ms > 0)
         sup->limit_ms = sup->now + sup->plan->run.timeout_ms;
-    for (uint32_t i = 0; i < sup->task_count; i++)
-        gate_update(sup, &sup->tasks[i]);
-    for (size_t i = 0; i < sup->plan->worker_count; i++) {
-        struct group *group = &sup->groups[i];
-        for (uint32_t k = 0; k < group->count && !group->dormant; k++)
-            task_count_as_job(sup, &group->tasks[k]);
+    for (size_t i = 0; i < sup->groups.count; i++)
+        group_each(sup, group_at(sup, i), gate_update);
+    for (size_t i = 0; i < sup->groups.count; i++) {
+        struct group *group = group_at(sup, i);
+        if (!group->dormant)
+            group_each(sup, group, task_count_as_job);
         if (group->unmet == 0)
             list_add(&sup->opened, group);
     }
@@ -167,6 +159,8 @@ static void process_event(struct sup *sup, struct task *task, const struct sup_e
 static void event_handle(struct sup *sup, const struct sup_event *event)
 {
     struct task *task;
+    if (control_handle(sup, event))
+        return;
     switch (event->kind) {
     case SUP_BEGIN:
         begin(sup);
@@ -210,7 +204,10 @@ static bool settle_ends(struct sup *sup)
 
 static bool settle_gates(struct sup *sup)
 {
-    bool busy = sup->opened.count > 0;
+    bool busy = sup->opened.count + sup->entered.count > 0;
+    for (size_t i = 0; i < sup->entered.count; i++)
+        gate_admit(sup, sup->entered.items[i]);
+    sup->entered.count = 0;
     for (size_t i = 0; i < sup->opened.count; i++)
         gate_open(sup, sup->opened.items[i]);
     sup->opened.count = 0;
@@ -230,7 +227,7 @@ void sup_step(struct sup *sup, const struct sup_event *event, struct sup_effects
 {
     if (sup->phase == PHASE_OVER)
         return;
-    runs_free_dead(sup);
+    tasks_free_dead(sup);
     sup->effects = effects;
     sup->now = event->now_ms;
     sup->wall = event->wall_ms;

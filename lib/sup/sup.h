@@ -10,7 +10,20 @@
  * - Fail fast stops what waits for the failure too; `finish` lets retries and restarts of what runs go on.
  * - A retry gives its slot back during the delay. Not ready in time is `failed`, exit status 124, and matches
  *   `for: [timeout]`. What is stopped when it would have been retried is `stopped`.
- * - `attempt` begins anew at 1 after a success (`restart: always`) and after retry.reset_after. */
+ * - `attempt` begins anew at 1 after a success (`restart: always`) and after retry.reset_after.
+ * Control by hand:
+ * - What is started by hand waits for its needs as at first, and for its `when` only if that never held. With
+ * a need that can no longer hold the start is refused. It keeps the run alive if it is no service, also where
+ *   it was `start: false`; attempt, restarts, result and times begin anew, a trigger counts its events anew.
+ * - What is stopped by hand is `stopped`, also a job, and does not fail the run. Several are stopped in
+ * reverse order of needs. What ends by itself before its turn has come has ended by itself. Who waits for
+ * something that was stopped is skipped, as for any other end.
+ * - What is restarted does not count as ready from the request on. It is not `stopped` meanwhile: nobody is
+ *   skipped for it. Retries that wait are replaced by a start.
+ * - A worker that was ever scaled has numbered instances (`oven.0`). A need on a worker with no instance
+ * holds.
+ * - A run without a job that was controlled by hand does not end when nothing is left in it.
+ * - While the run ends nothing is started, and after a failure with `finish` neither. */
 #ifndef ZPROC_SUP_H
 #define ZPROC_SUP_H
 
@@ -69,6 +82,11 @@ enum sup_event_kind {
     SUP_STOP,  /* end the run: signal SIGINT, SIGTERM or SIGHUP; a second one: kill, a third: end now */
     SUP_DOWN,  /* end the run because someone asked for it: exit status 0 unless something had failed */
     SUP_SERVER_LOST, /* the state is gone, text: why; the run fails with 125 */
+    /* Control by hand. Of tasks that are runs of a trigger nothing is taken. */
+    SUP_START_TASKS,   /* tasks: what is idle, final or being stopped is to start */
+    SUP_STOP_TASKS,    /* tasks: in reverse order of needs; they are `stopped` and not tried again */
+    SUP_RESTART_TASKS, /* tasks: the same, then they start; what is idle or final starts */
+    SUP_SCALE,         /* group, number: so many instances; those with the highest numbers go */
 };
 struct sup_event {
     enum sup_event_kind kind;
@@ -78,6 +96,9 @@ struct sup_event {
     int64_t number;
     int pid, status, signal; /* signal > 0: ended by it; else status */
     struct str text;         /* borrowed for the call */
+    const uint32_t *tasks;   /* control by hand: numbers, borrowed for the call */
+    size_t task_count;
+    size_t group;
 };
 
 /* ---- Effects: what is to be done. ---- */
@@ -96,6 +117,8 @@ enum sup_effect_kind {
     SUP_SEND_FENCE, /* number: a request whose answer is SUP_FENCE */
     SUP_STATUS,     /* ref.task (or UINT32_MAX: the run): its record has changed: publish it */
     SUP_FORGET,     /* ref.task: final; close its session, drop the event's contents and its files */
+    SUP_RENEW,      /* ref.task: forgotten, and to be started again: it gets what a new task gets */
+    SUP_REMOVE,     /* ref.task: forgotten, and no part of the run any more: its record goes too */
     SUP_SAY,        /* ref.task (or UINT32_MAX: the run), text: a line for people, level in number: 0 note, 1
                        warning, 2 error */
     SUP_END,        /* number: the exit status: every task is final and nothing runs */
@@ -121,6 +144,9 @@ struct sup *sup_new(const struct plan *plan, uint64_t seed);
 void sup_free(struct sup *sup);
 /* Appends to effects. Events that do not fit (an old incarnation, a final task) change nothing. */
 void sup_step(struct sup *sup, const struct sup_event *event, struct sup_effects *effects);
+/* Whether an event of control by hand can be followed now; false with ERR_CONFLICT and the reason. One that
+ * cannot changes nothing. */
+bool sup_allows(const struct sup *sup, const struct sup_event *event, struct err *err);
 /* When SUP_TICK is due (monotonic ms); -1: nothing is due. */
 int64_t sup_deadline(const struct sup *sup);
 
@@ -130,7 +156,8 @@ int64_t sup_deadline(const struct sup *sup);
 struct sup_task {
     struct sup_ref ref;
     const struct plan_worker *worker;
-    const char *name; /* oven, oven.0; a trigger's run has its trigger's name */
+    size_t group;
+    const char *name; /* oven, oven.0; a trigger's run has its trigger's name; may change, see above */
     uint32_t parent;  /* the trigger's task, of its runs; else SUP_NO_TASK */
     int replica;
     enum sup_state state;
@@ -146,10 +173,30 @@ struct sup_task {
     const char *result; /* JSON text or NULL */
     bool flaky;         /* succeeded after more than one attempt */
 };
-/* Number of tasks ever made; tasks of ended trigger runs are gone (sup_task_at gives false). */
+/* Number of tasks ever made; tasks of ended trigger runs and removed ones are gone (sup_task_at gives false).
+ */
 uint32_t sup_task_count(const struct sup *sup);
 bool sup_task_at(const struct sup *sup, uint32_t task,
                  struct sup_task *out); /* strings are borrowed until the next step */
+/* A worker with its instances. Their places never change; those that were removed have no instances and no
+ * name that can be found. */
+struct sup_group {
+    const struct plan_worker *worker;
+    uint32_t count;
+};
+size_t sup_group_count(const struct sup *sup);
+struct sup_group sup_group_at(const struct sup *sup, size_t group);
+uint32_t sup_group_task(const struct sup *sup, size_t group, uint32_t replica); /* SUP_NO_TASK: none */
+size_t sup_group_find(const struct sup *sup, struct str name);                  /* SIZE_MAX: there is none */
+/* The instances in the manifest's order, those of workers that came later behind them. {0} is the beginning.
+ */
+struct sup_place {
+    size_t group;
+    uint32_t replica;
+};
+bool sup_next(const struct sup *sup, struct sup_place *place, struct sup_task *out);
+/* Whether something of a task runs still: its process, or processes of a trigger's runs. */
+bool sup_task_lives(const struct sup *sup, uint32_t task);
 /* Exit status as it would be if it ended now, and whether it has ended. */
 int sup_exit_status(const struct sup *sup, bool *ended);
 /* The record for namespace `zproc`, as JSON text: {status, pid, attempt, started, ended, exit, signal,

@@ -9,20 +9,35 @@
 enum { NEED_KINDS = NEED_ENDED + 1 };
 enum { TOO_FAST_RESTARTS = 5, TOO_FAST_MS = 10 * 1000 };
 
+struct list { /* of pointers */
+    void **items;
+    size_t count, capacity;
+};
+
+struct need {
+    struct group *group;
+    enum plan_need_is is;
+};
+
 /* A worker with its instances. All of them have the same needs, and a need means all instances of another, so
  * needs are counted once a group. */
 struct group {
     const struct plan_worker *worker;
-    struct task *tasks; /* its part of sup->tasks */
-    uint32_t count;
+    size_t index;        /* in sup->groups */
+    struct list tasks;   /* its instances */
+    struct list leaving; /* tasks that were taken out of it and have not ended yet */
+    struct need *needs;
+    size_t need_count;
+    struct list dependents[NEED_KINDS];          /* groups that need this one */
     uint32_t held[NEED_KINDS], dead[NEED_KINDS]; /* instances for which this kind of need holds, never will */
-    uint32_t *dependents;             /* groups that need this one, by kind, in the manifest's order */
-    uint32_t offsets[NEED_KINDS + 1]; /* where each kind begins in dependents */
-    uint32_t unmet;                   /* its needs that do not hold now */
-    uint32_t live;                    /* its tasks that have a process, trigger runs included */
-    uint32_t uncleared;               /* at the end: dependents that are not cleared yet */
-    bool released;                    /* at the end: nothing depends on it any more, its tasks are stopped */
-    bool dormant; /* waits for what does not come by itself: does not keep the run alive */
+    uint8_t met;                                 /* bits by kind: what its dependents were told */
+    uint32_t unmet;                              /* its needs that do not hold now */
+    uint32_t live;                               /* its tasks that have a process, trigger runs included */
+    uint32_t going;                              /* of these, those that are marked to be stopped */
+    size_t uncleared;                            /* in an ordered stop: dependents that are not cleared yet */
+    bool released;                               /* in an ordered stop: nothing above it has to go any more */
+    bool dormant;  /* waits for what does not come by itself: does not keep the run alive */
+    bool numbered; /* its instances have numbers in their names */
 };
 
 enum cause { CAUSE_NONE, CAUSE_ASKED, CAUSE_TIMEOUT, CAUSE_UNREADY };
@@ -52,7 +67,13 @@ struct task {
     uint8_t holds, dead; /* bits by kind of need, as counted in its group */
     bool owns_name, counted /* keeps the run alive */, condition /* its `when` held */, awaiting, probing,
         queued;
-    bool asked; /* to end: no further attempt */
+    bool asked;      /* told to end: no further attempt */
+    bool marked;     /* to be told when its turn in the order has come */
+    bool again;      /* to be started when it has ended */
+    bool leaving;    /* taken out of its group */
+    bool entered;    /* stands in the list of those whose needs are to be judged */
+    const char *why; /* it is being stopped by hand or for a newer event; NULL: not */
+    size_t place;    /* in its group's leaving, where it is leaving */
     bool ever_started, was_ready, returned, dirty, forgotten;
     bool acked; /* a trigger's run: the trigger was armed again on its account */
     int attempt, restarts, pid, status, signal;
@@ -73,19 +94,13 @@ struct doom { /* a need that can no longer hold, because of a task */
     enum plan_need_is is;
 };
 
-struct list { /* of pointers */
-    void **items;
-    size_t count, capacity;
-};
-
 enum phase { PHASE_NEW, PHASE_GOING, PHASE_ENDING, PHASE_OVER };
 
 struct sup {
     const struct plan *plan;
-    struct group *groups;
-    struct task *tasks; /* the plan's, by number */
-    uint32_t task_count;
-    struct table runs; /* tasks of trigger runs, by number */
+    struct list groups;
+    struct table names; /* groups by name */
+    struct table tasks; /* by number */
     uint32_t next_number;
     uint64_t random;
     int64_t now, wall, begun_ms, ended_ms /* wall clock */, limit_ms;
@@ -96,20 +111,24 @@ struct sup {
     /* Counters. */
     uint32_t open;  /* tasks that are not final */
     uint32_t live;  /* tasks that have a process */
+    uint32_t going; /* of these, those that are marked to be stopped */
     uint32_t slots; /* of these, those that are no services */
     uint32_t jobs;  /* open tasks that keep the run alive */
     uint32_t runs_open, runs_drained /* those of triggers with drain */;
     uint32_t drains; /* open triggers with drain that have been armed */
     bool has_job;
+    bool by_hand; /* was ever stopped or scaled by hand */
 
     /* Work lists of a step. */
     struct doom *dooms;
     size_t doom_count, doom_capacity;
     struct list opened;   /* groups whose needs hold now */
     struct list cleared;  /* groups that the end has done with */
+    struct list entered;  /* tasks that are to start again: their needs are judged */
     struct list runnable; /* tasks that may start */
     struct list dirty;    /* tasks whose record has changed */
-    struct list dead;     /* trigger runs to be freed at the next step */
+    struct list left;     /* tasks that were taken out and have ended */
+    struct list dead;     /* tasks to be freed at the next step */
     bool failed;          /* a failure of the run has not been acted on */
 
     /* The end. */
@@ -134,21 +153,44 @@ bool state_allows(enum sup_state from, enum sup_state to);
 void task_move(struct sup *sup, struct task *task, enum sup_state state, char *reason);
 
 /* task.c */
-void tasks_make(struct sup *sup);
+struct task *task_make(struct sup *sup, struct group *group);
 struct task *task_make_run(struct sup *sup, struct task *trigger, int64_t revision);
-void task_release(struct task *task);
-void runs_free_dead(struct sup *sup);
+void task_rename(struct task *task);                 /* by its group's way to name */
+void task_touch(struct sup *sup, struct task *task); /* its record has changed */
+void task_free(struct task *task);
+void tasks_free_dead(struct sup *sup);
 struct task *task_find(const struct sup *sup, uint32_t number);
 bool task_lives(const struct task *task); /* has a process, or is about to */
 bool task_is_job(const struct task *task);
 void task_count_as_job(struct sup *sup, struct task *task);
+bool task_unasked(const struct task *task); /* idle: nobody has started it */
+
+/* group.c: workers with their instances, and the edges between them */
+void groups_make(struct sup *sup);
+void groups_release(struct sup *sup);
+struct group *group_at(const struct sup *sup, size_t index); /* NULL: there is none */
+size_t group_dependents(const struct group *group);
+void group_scale(struct sup *sup, struct group *group, int64_t count);
+void group_left(struct sup *sup, struct task *task); /* one that was taken out has ended */
+/* Calls visit for each task of the group: its instances, those that leave it, and runs of triggers. */
+typedef void visit_fn(struct sup *sup, struct task *task);
+void group_each(struct sup *sup, const struct group *group, visit_fn *visit);
 
 /* gate.c: needs */
-void gates_make(struct sup *sup);
-void gate_update(struct sup *sup, struct task *task); /* after each move */
+void gate_judge(struct sup *sup, struct group *group); /* after its instances have become other ones */
+void gate_update(struct sup *sup, struct task *task);  /* after each move */
 void gate_open(struct sup *sup, struct group *group);
 void gate_doom(struct sup *sup, struct doom doom);
 void gate_proceed(struct sup *sup, struct task *task); /* waiting: is there anything left to wait for? */
+/* Makes it wait for its needs, as at first; they are judged when the event was handled. Takes reason. */
+void gate_enter(struct sup *sup, struct task *task, char *reason);
+void gate_admit(struct sup *sup, struct task *task);
+/* A dead need of the group that none of these tasks (sorted numbers) stands for; NULL: there is none. */
+char *gate_dead_need(const struct group *group, const uint32_t *apart, size_t count);
+
+/* control.c: what is asked for by hand */
+bool control_handle(struct sup *sup, const struct sup_event *event); /* false: it is no such event */
+void control_again(struct sup *sup, struct task *task);              /* it has ended and is to start again */
 
 /* slot.c: who may start */
 void slot_want(struct sup *sup, struct task *task);
@@ -187,6 +229,9 @@ void phase_decide(struct sup *sup, int status, enum sup_state outcome, const cha
 /* stop.c: the ordered end */
 void stop_all(struct sup *sup, const char *why); /* why NULL: everything is done */
 void stop_new(struct sup *sup);                  /* fail: finish: what has not started never will */
+/* Stops a task: at once where it has no process, else it is marked, and told by stop_order. */
+void stop_task(struct sup *sup, struct task *task, const char *why);
+void stop_order(struct sup *sup); /* tells those that are marked, in reverse order of needs */
 void stop_cleared(struct sup *sup, struct group *group);
 void stop_task_gone(struct sup *sup, struct task *task); /* its process is gone */
 void stop_signal(struct sup *sup, int signal);

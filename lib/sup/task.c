@@ -1,78 +1,71 @@
-/* Tasks: making them, finding them by number, showing them. The plan's tasks stay to the end; the task of a
- * trigger's run is freed one step after its last record, and its number is not used again. */
+/* Tasks: making them, finding them by number, showing them. The task of a trigger's run, and one that was
+ * taken out of its group, is freed one step after its last record, and its number is not used again. */
 #include "sup_priv.h"
 
 #include <stdlib.h>
-
-static void task_init(struct sup *sup, struct task *task, uint32_t number, struct group *group)
-{
-    *task = (struct task){.ref = {number, 0}, .group = group, .worker = group->worker, .state = TASK_WAITING};
-    task->status = -1;
-    task->limit_ms = task->alarm_ms = -1;
-    task->reason = mem_text("");
-    task->dirty = true;
-    list_add(&sup->dirty, task);
-    sup->open++;
-}
-
-static uint32_t replicas(const struct plan_worker *worker)
-{
-    return worker->replicas > 0 ? (uint32_t)worker->replicas : 0;
-}
-
-static void instance_init(struct sup *sup, struct task *task, uint32_t number, struct group *group)
-{
-    task_init(sup, task, number, group);
-    task->replica = (int)(task - group->tasks);
-    task->owns_name = group->count > 1;
-    task->name =
-        task->owns_name ? mem_format("%s.%d", group->worker->name, task->replica) : group->worker->name;
-    if (group->worker->trigger.given)
-        task->trigger = mem_new(sizeof *task->trigger);
-    if (!group->worker->start)
-        task->state = TASK_IDLE;
-}
-
-void tasks_make(struct sup *sup)
-{
-    const struct plan *plan = sup->plan;
-    size_t total = 0;
-    for (size_t i = 0; i < plan->worker_count; i++)
-        total += replicas(&plan->workers[i]);
-    sup->tasks = mem_array(total, sizeof *sup->tasks);
-    sup->groups = mem_array(plan->worker_count, sizeof *sup->groups);
-    for (size_t i = 0; i < plan->worker_count; i++) {
-        struct group *group = &sup->groups[i];
-        group->worker = &plan->workers[i];
-        group->tasks = &sup->tasks[sup->task_count];
-        group->count = replicas(group->worker);
-        for (uint32_t k = 0; k < group->count; k++, sup->task_count++)
-            instance_init(sup, &group->tasks[k], sup->task_count, group);
-    }
-    sup->next_number = sup->task_count;
-}
 
 static struct str number_key(const uint32_t *number)
 {
     return (struct str){(const char *)number, sizeof *number};
 }
 
+void task_touch(struct sup *sup, struct task *task)
+{
+    if (!task->dirty)
+        list_add(&sup->dirty, task);
+    task->dirty = true;
+}
+
+static struct task *task_new(struct sup *sup, struct group *group)
+{
+    struct task *task = mem_new(sizeof *task);
+    *task = (struct task){
+        .ref = {sup->next_number++, 0}, .group = group, .worker = group->worker, .state = TASK_WAITING};
+    task->status = -1;
+    task->limit_ms = task->alarm_ms = -1;
+    task->reason = mem_text("");
+    table_put(&sup->tasks, number_key(&task->ref.task), task);
+    task_touch(sup, task);
+    sup->open++;
+    return task;
+}
+
+void task_rename(struct task *task)
+{
+    const struct group *group = task->group;
+    if (task->owns_name)
+        free(task->name);
+    task->owns_name = group->numbered;
+    task->name =
+        task->owns_name ? mem_format("%s.%d", group->worker->name, task->replica) : group->worker->name;
+}
+
+struct task *task_make(struct sup *sup, struct group *group)
+{
+    struct task *task = task_new(sup, group);
+    task->replica = (int)group->tasks.count;
+    task_rename(task);
+    if (group->worker->trigger.given)
+        task->trigger = mem_new(sizeof *task->trigger);
+    list_add(&group->tasks, task);
+    return task;
+}
+
 struct task *task_make_run(struct sup *sup, struct task *trigger, int64_t revision)
 {
-    struct task *run = mem_new(sizeof *run);
-    task_init(sup, run, sup->next_number++, trigger->group);
-    run->name = trigger->name;
+    struct task *run = task_new(sup, trigger->group);
+    run->owns_name = true;
+    run->name = mem_text(trigger->name);
     run->replica = trigger->replica;
     run->parent = trigger;
     run->revision = revision;
-    table_put(&sup->runs, number_key(&run->ref.task), run);
     sup->runs_open++;
     if (run->worker->trigger.drain)
         sup->runs_drained++;
     return run;
 }
 
-void task_release(struct task *task)
+void task_free(struct task *task)
 {
     if (task->owns_name)
         free(task->name);
@@ -80,22 +73,22 @@ void task_release(struct task *task)
     free(task->reason);
     free(task->result);
     free(task->recent);
+    free(task);
 }
 
-void runs_free_dead(struct sup *sup)
+void tasks_free_dead(struct sup *sup)
 {
     for (size_t i = 0; i < sup->dead.count; i++) {
-        struct task *run = sup->dead.items[i];
-        table_remove(&sup->runs, number_key(&run->ref.task));
-        task_release(run);
-        free(run);
+        struct task *task = sup->dead.items[i];
+        table_remove(&sup->tasks, number_key(&task->ref.task));
+        task_free(task);
     }
     sup->dead.count = 0;
 }
 
 struct task *task_find(const struct sup *sup, uint32_t number)
 {
-    return number < sup->task_count ? &sup->tasks[number] : table_get(&sup->runs, number_key(&number));
+    return table_get(&sup->tasks, number_key(&number));
 }
 
 bool task_lives(const struct task *task)
@@ -104,11 +97,15 @@ bool task_lives(const struct task *task)
                               task->state == TASK_READY || task->state == TASK_STOPPING);
 }
 
+bool task_unasked(const struct task *task)
+{
+    return task->state == TASK_IDLE && !(task->trigger && task->trigger->opened);
+}
+
 bool task_is_job(const struct task *task)
 {
     const struct plan_worker *worker = task->worker;
-    return !task->parent && !worker->service && worker->start &&
-           (!worker->trigger.given || worker->trigger.max > 0);
+    return !task->parent && !worker->service && (!worker->trigger.given || worker->trigger.max > 0);
 }
 
 void task_count_as_job(struct sup *sup, struct task *task)
@@ -133,6 +130,7 @@ bool sup_task_at(const struct sup *sup, uint32_t number, struct sup_task *out)
     *out = (struct sup_task){
         .ref = task->ref,
         .worker = task->worker,
+        .group = task->group->index,
         .name = task->name,
         .parent = task->parent ? task->parent->ref.task : SUP_NO_TASK,
         .replica = task->replica,
@@ -153,4 +151,14 @@ bool sup_task_at(const struct sup *sup, uint32_t number, struct sup_task *out)
         .flaky = task->state == TASK_SUCCEEDED && task->attempt > 1,
     };
     return true;
+}
+
+bool sup_task_lives(const struct sup *sup, uint32_t number)
+{
+    const struct task *task = task_find(sup, number);
+    bool lives = task && task_lives(task);
+    for (const struct task *run = task && task->trigger ? task->trigger->runs : NULL; run && !lives;
+         run = run->run_next)
+        lives = task_lives(run);
+    return lives;
 }

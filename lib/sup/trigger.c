@@ -64,8 +64,9 @@ static void run_unlink(struct task *task, struct task *run)
 
 static void supersede(struct sup *sup, struct task *run)
 {
+    run->why = "a newer event came";
     if (run->state == TASK_WAITING || run->state == TASK_RETRYING)
-        task_move(sup, run, TASK_STOPPED, mem_text("a newer event came"));
+        task_move(sup, run, TASK_STOPPED, mem_text(run->why));
     else
         attempt_stop(sup, run, CAUSE_ASKED);
 }
@@ -127,6 +128,15 @@ static void run_next(struct sup *sup, struct task *task)
         slot_want(sup, next);
 }
 
+/* Of a trigger that was taken out, or that is to start once more. */
+static void runs_are_over(struct sup *sup, struct task *task)
+{
+    if (task->leaving && sup_state_final(task->state))
+        group_left(sup, task);
+    else
+        gate_proceed(sup, task);
+}
+
 void trigger_run_ended(struct sup *sup, struct task *run)
 {
     struct task *task = run->parent;
@@ -136,7 +146,9 @@ void trigger_run_ended(struct sup *sup, struct task *run)
     if (run->worker->trigger.drain)
         sup->runs_drained--;
     run_next(sup, task);
-    if (sup_state_final(task->state))
+    if (!task->trigger->runs)
+        runs_are_over(sup, task);
+    if (sup_state_final(task->state) || task->state == TASK_WAITING)
         return;
     arm_after(sup, run);
     trigger_rest(sup, task);

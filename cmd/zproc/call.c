@@ -1,0 +1,79 @@
+/* Questions to the supervisor of a run: calls to its service on the state server. */
+#include "call.h"
+
+#include <stdlib.h>
+
+void call_begin(struct buf *json, const char *name)
+{
+    buf_add_format(json, "{\"do\":\"%s\"", name);
+}
+
+void call_text(struct buf *json, const char *name, struct str text)
+{
+    buf_add_format(json, ",\"%s\":", name);
+    string_print(json, text);
+}
+
+bool call_names(const struct context *context, size_t first, struct buf *json, struct err *err)
+{
+    const struct args *args = &context->args;
+    bool all = args_has(args, "all"), named = args->operand_count > first;
+    if (all == named)
+        return err_set(err, ERR_INVALID,
+                       all ? "'--all' and names exclude each other"
+                           : "no worker is named; name one or more, or use --all");
+    buf_add_text(json, all ? ",\"all\":true" : ",\"names\":[");
+    for (size_t i = first; i < args->operand_count; i++) {
+        if (!utf8_valid(str_of(args->operands[i])))
+            return err_set(err, ERR_INVALID, "a worker's name must be valid UTF-8");
+        if (i > first)
+            buf_add_char(json, ',');
+        string_print(json, str_of(args->operands[i]));
+    }
+    if (!all)
+        buf_add_char(json, ']');
+    return true;
+}
+
+/* Within a run that run's, unless another server was named; else the first run of the server. */
+static char *service_name(const struct context *context)
+{
+    const char *run = getenv("ZPROC_RUN");
+    if (run && *run && !args_value(&context->args, "address"))
+        return mem_format("supervisor.%s", run);
+    return mem_text("supervisor");
+}
+
+bool call_ask(struct context *context, struct buf *json, struct value **answer, struct err *err)
+{
+    struct request request = {.operation = OP_call};
+    struct reply reply;
+    AUTO_FREE char *service = service_name(context);
+    const char *timeout = args_value(&context->args, "timeout");
+    if (timeout && !duration_parse(str_of(timeout), &context->timeout_ms, err))
+        return err_wrap(err, "option '--timeout'");
+    buf_add_char(json, '}');
+    request_set_str(&request, FIELD_service, str_of(service));
+    if (!context_ask(context, &request, buf_str(json), &reply, err)) {
+        if (err->code == ERR_NOT_FOUND) /* the supervisor's own refusals have other codes */
+            err->code = ERR_UNREACHABLE;
+        return false;
+    }
+    *answer = value_parse(reply.value, err);
+    reply_release(&reply);
+    return *answer || err_wrap(err, "the supervisor's answer");
+}
+
+bool call_print(const struct context *context, const struct value *answer,
+                void (*print)(struct buf *line, const struct value *worker), struct err *err)
+{
+    AUTO_BUF struct buf text = {0};
+    const struct value *workers = map_get(answer, STR("workers"));
+    if (context->json && workers) {
+        value_print(&text, workers);
+        buf_add_char(&text, '\n');
+    }
+    for (size_t i = 0; !context->json && workers && i < value_len(workers); i++)
+        print(&text, list_at(workers, i));
+    return text.len == 0 || output_write(&text, err);
+}

@@ -1,0 +1,173 @@
+/* What is asked for by hand: start, stop, restart, scale. */
+#include "sup_priv.h"
+
+#include <stdlib.h>
+
+/* All that belongs to an earlier life begins anew. */
+static void reset(struct task *task)
+{
+    task->again = task->asked = task->was_ready = task->returned = false;
+    task->why = NULL;
+    task->cause = CAUSE_NONE;
+    task->retries = 0;
+    task->attempt = task->restarts = task->pid = task->signal = 0;
+    task->status = -1;
+    task->started_ms = task->ended_ms = task->started_mono_ms = task->ended_mono_ms = 0;
+    task->limit_ms = task->alarm_ms = -1;
+    free(task->recent);
+    task->recent = NULL;
+    free(task->result);
+    task->result = NULL;
+    if (task->trigger)
+        task->trigger->opened = task->trigger->armed = false;
+    if (task->trigger)
+        task->trigger->events = task->trigger->done = 0;
+}
+
+static void revive(struct sup *sup, struct task *task)
+{
+    if (!task->forgotten)
+        effect_add(sup, SUP_FORGET, task, 0);
+    task->forgotten = false;
+    effect_add(sup, SUP_RENEW, task, 0);
+    sup->open++;
+    if (task->counted)
+        sup->jobs++;
+    sup->fence_valid = false;
+    reset(task);
+    gate_enter(sup, task, NULL);
+}
+
+void control_again(struct sup *sup, struct task *task)
+{
+    reset(task);
+    due_update(sup, task);
+    gate_enter(sup, task, NULL);
+}
+
+static void again_when_ended(struct sup *sup, struct task *task)
+{
+    task->again = true;
+    gate_update(sup, task);
+}
+
+static void start_task(struct sup *sup, struct task *task)
+{
+    if (sup_state_final(task->state)) {
+        revive(sup, task);
+    } else if (task_unasked(task)) {
+        gate_enter(sup, task, NULL);
+    } else if (task_lives(task) && (task->marked || task->asked)) {
+        again_when_ended(sup, task);
+        return;
+    } else {
+        return;
+    }
+    task_count_as_job(sup, task);
+}
+
+static void restart_task(struct sup *sup, struct task *task)
+{
+    if (task_lives(task)) {
+        stop_task(sup, task, "restarted by hand");
+        again_when_ended(sup, task);
+    } else if (task->state == TASK_RETRYING) {
+        slot_leave(sup, task);
+        control_again(sup, task);
+    } else if (task->state != TASK_WAITING) {
+        if (task->trigger && !sup_state_final(task->state) && !task_unasked(task))
+            stop_task(sup, task, "restarted by hand");
+        start_task(sup, task);
+    }
+}
+
+static void stop_one(struct sup *sup, struct task *task)
+{
+    stop_task(sup, task, "stopped by hand");
+}
+
+static void each_named(struct sup *sup, const struct sup_event *event, visit_fn *visit)
+{
+    for (size_t i = 0; i < event->task_count; i++) {
+        struct task *task = task_find(sup, event->tasks[i]);
+        if (task && !task->parent && !task->leaving)
+            visit(sup, task);
+    }
+}
+
+bool control_handle(struct sup *sup, const struct sup_event *event)
+{
+    if (event->kind < SUP_START_TASKS)
+        return false;
+    if (!sup_allows(sup, event, NULL))
+        return true;
+    switch (event->kind) {
+    case SUP_START_TASKS:
+        each_named(sup, event, start_task);
+        break;
+    case SUP_STOP_TASKS:
+        each_named(sup, event, stop_one);
+        stop_order(sup);
+        break;
+    case SUP_RESTART_TASKS:
+        each_named(sup, event, restart_task);
+        stop_order(sup);
+        break;
+    default: /* SUP_SCALE */
+        group_scale(sup, group_at(sup, event->group), event->number);
+    }
+    sup->by_hand = true;
+    return true;
+}
+
+/* ---- Whether it can be followed ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Would it wait for its needs if it were started? */
+static bool would_enter(const struct task *task)
+{
+    return task->state != TASK_WAITING;
+}
+
+static bool needs_allow(const struct sup *sup, const struct sup_event *event, struct err *err)
+{
+    uint32_t *apart = mem_array(event->task_count + 1, sizeof *apart);
+    bool allowed = true;
+    if (event->task_count > 0)
+        memcpy(apart, event->tasks, event->task_count * sizeof *apart);
+    qsort(apart, event->task_count, sizeof *apart, by_number);
+    for (size_t i = 0; i < event->task_count && allowed; i++) {
+        const struct task *task = task_find(sup, event->tasks[i]);
+        if (!task || task->parent || !would_enter(task))
+            continue;
+        AUTO_FREE char *reason = gate_dead_need(task->group, apart, event->task_count);
+        if (reason)
+            allowed = err_set(err, ERR_CONFLICT, "'%s' cannot start: it %s", task->name, reason);
+    }
+    free(apart);
+    return allowed;
+}
+
+bool sup_allows(const struct sup *sup, const struct sup_event *event, struct err *err)
+{
+    if (sup->phase != PHASE_GOING)
+        return event->kind == SUP_STOP_TASKS || err_set(err, ERR_CONFLICT, "the run is ending");
+    if (event->kind == SUP_STOP_TASKS)
+        return true;
+    if (event->kind == SUP_SCALE) {
+        const struct group *group = group_at(sup, event->group);
+        if (!group || event->number < 0)
+            return err_set(err, ERR_INVALID, "no worker, or less than no instances");
+        if (sup->finishing && (size_t)event->number > group->tasks.count)
+            return err_set(err, ERR_CONFLICT, "nothing new starts after a failure ('fail: finish')");
+        return true;
+    }
+    if (sup->finishing)
+        return err_set(err, ERR_CONFLICT, "nothing new starts after a failure ('fail: finish')");
+    return needs_allow(sup, event, err);
+}
