@@ -41,7 +41,7 @@ static bool tasks_done(struct run *run, struct parked *parked, bool over,
 static bool stop_done(struct run *run, struct parked_task *task, bool over)
 {
     struct sup_task info;
-    bool there = sup_task_at(run->sup, task->number, &info);
+    bool there = run_task(run, task->number) && sup_task_at(run->sup, task->number, &info);
     bool same = there && info.ref.incarnation == task->incarnation;
     if (same && !over &&
         (sup_task_lives(run->sup, task->number) ||
@@ -81,7 +81,7 @@ static bool has_started(const struct sup_task *info, const struct parked_task *t
 static bool start_done(struct run *run, struct parked_task *task, bool over)
 {
     struct sup_task info;
-    bool there = sup_task_at(run->sup, task->number, &info);
+    bool there = run_task(run, task->number) && sup_task_at(run->sup, task->number, &info);
     const char *why = there ? info.reason : "it was removed";
     if (there && (task->ran || has_started(&info, task))) {
         buf_add_format(&task->answer, ",\"pid\":%d,\"already\":%s", info.pid, task->ran ? "true" : "false");
@@ -184,8 +184,7 @@ void ask_signal(struct run *run, int64_t call, const struct value *request)
 
 static bool scale_done(struct run *run, struct parked_task *task, bool over)
 {
-    struct sup_task info;
-    return over || !sup_task_at(run->sup, task->number, &info);
+    return over || !run_task(run, task->number);
 }
 
 /* When those that were taken out have ended. */
