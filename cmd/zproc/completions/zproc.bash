@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check ps wait help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check ps wait start stop restart signal scale down help'
 _zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -33,6 +33,12 @@ _zproc_options() {
     check) echo '-f --manifest --var' ;;
     ps) echo '-A --all --run' ;;
     wait) echo '--all --any --safe -t --timeout --run' ;;
+    start) echo '--all -t --timeout' ;;
+    stop) echo '--all -t --timeout' ;;
+    restart) echo '--all -t --timeout' ;;
+    signal) echo '--all' ;;
+    scale) echo '-t --timeout' ;;
+    down) echo '-t --timeout' ;;
     esac
 }
 
@@ -63,6 +69,11 @@ _zproc_takes() {
     'check '-f | 'check '--manifest) echo file ;;
     'ps '--run) echo value ;;
     'wait '-t | 'wait '--timeout | 'wait '--run) echo value ;;
+    'start '-t | 'start '--timeout) echo value ;;
+    'stop '-t | 'stop '--timeout) echo value ;;
+    'restart '-t | 'restart '--timeout) echo value ;;
+    'scale '-t | 'scale '--timeout) echo value ;;
+    'down '-t | 'down '--timeout) echo value ;;
     *' '-a | *' '--address | *' '-n | *' '--namespace | *' '--session) echo value ;;
     esac
 }
