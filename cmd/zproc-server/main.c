@@ -34,6 +34,15 @@ static bool fd_read(const char *text, int *fd, struct err *err)
     return true;
 }
 
+static bool limit_read(const char *name, const char *text, int64_t *bytes, struct err *err)
+{
+    if (!size_parse(str_of(text), bytes, err))
+        return err_wrap(err, "'%s'", name);
+    return *bytes >= STORE_LIMIT_MIN ||
+           err_set(err, ERR_INVALID, "'%s %s' is too little to work with; give it at least %d KiB", name,
+                   text, STORE_LIMIT_MIN / 1024);
+}
+
 static bool setting_read(struct settings *settings, int option, const char *text, struct err *err)
 {
     switch (option) {
@@ -45,9 +54,9 @@ static bool setting_read(struct settings *settings, int option, const char *text
     case 'r':
         return fd_read(text, &settings->ready_fd, err);
     case 'L':
-        return size_parse(str_of(text), &settings->options.log_limit, err);
+        return limit_read("--log-limit", text, &settings->options.log_limit, err);
     case 'S':
-        return size_parse(str_of(text), &settings->options.state_limit, err);
+        return limit_read("--state-limit", text, &settings->options.state_limit, err);
     case 'D':
         settings->options.durability = durability_from_name(str_of(text));
         return settings->options.durability != DURABILITY_COUNT ||

@@ -75,6 +75,18 @@ void address_read(struct loader *loader, const struct node *node, void *target)
                     STR_ARG(address));
 }
 
+#define LIMIT_MIN 16384 /* the server's own */
+
+static void limit_check(struct loader *loader, const struct node *map, const char *name, int64_t bytes)
+{
+    const struct node *node = ynode_get(map, str_of(name));
+    int64_t ignored;
+    if (!ynode_is_unset(node) && ynode_is_text(node) && size_parse(node->text, &ignored, NULL) &&
+        bytes < LIMIT_MIN)
+        diag_add_at(&loader->diag, node, "'%s: %.*s' is too little to work with; give it at least %d KiB",
+                    name, STR_ARG(node->text), LIMIT_MIN / 1024);
+}
+
 void server_finish(struct loader *loader, const struct node *map, void *target)
 {
     struct plan *plan = target;
@@ -83,6 +95,8 @@ void server_finish(struct loader *loader, const struct node *map, void *target)
     if (plan->server.external && ynode_is_unset(address))
         diag_add_at(&loader->diag, ynode_entry_get(map, STR("external"))->key,
                     "'external' without 'address'; say where the server is");
+    limit_check(loader, map, "log_limit", plan->server.log_limit);
+    limit_check(loader, map, "state_limit", plan->server.state_limit);
     const struct node *durability = ynode_get(map, STR("durability"));
     if (!ynode_is_unset(durability) && plan->server.persist && strcmp(plan->server.persist, "none") == 0)
         diag_add_at(&loader->diag, durability,

@@ -11,6 +11,7 @@ struct lock {
     struct deadline timer;       /* the end of the lease; without a holder: when the queue goes on */
     struct peer *holder;         /* NULL: nobody */
     struct parked *first, *last; /* what waits */
+    bool reached;                /* while a circle is looked for */
     char token[33];
     size_t ns_len;
     char ns[];
@@ -81,8 +82,10 @@ void locks_release(struct server *server)
 
 /* ---- The queue ---- */
 
-static void queue_add(struct lock *lock, struct parked *parked)
+static void queue_add(struct lock *lock, struct parked *parked, const struct request *request)
 {
+    struct str inside = request_has(request, token) ? request_str(request, token) : STR("");
+    parked->inside = inside.len ? mem_copy(inside.data, inside.len) : NULL;
     parked->lock = lock;
     parked->lock_previous = lock->last;
     *(lock->last ? &lock->last->lock_next : &lock->first) = parked;
@@ -98,6 +101,7 @@ void lock_unpark(struct parked *parked)
     *(parked->lock_next ? &parked->lock_next->lock_previous : &lock->last) = parked->lock_previous;
     parked->server->waiting_bytes -= parked->message.len;
     buf_release(&parked->message);
+    free(parked->inside);
 }
 
 static void lock_grant(struct server *server, struct lock *lock, struct parked *parked)
@@ -159,6 +163,62 @@ void locks_timer(struct server *server, int64_t now)
     }
 }
 
+/* ---- Circles: each holds what the next one waits for ---- */
+
+#define CIRCLE_MAX 64 /* locks; longer ones are left to the leases */
+
+/* Who asks holds the lock, or runs inside of it. */
+static bool is_inside(const struct lock *lock, const struct peer *peer, struct str tokens)
+{
+    return lock->holder && (lock->holder == peer || str_find(tokens, str_of(lock->token)) >= 0);
+}
+
+/* A lock that has not been reached yet, for which somebody waits who holds `from` or runs inside of it. */
+static struct lock *reach_next(struct server *server, const struct lock *from)
+{
+    size_t pos = 0;
+    for (struct lock *lock; (lock = table_next(&server->locks, &pos));)
+        for (const struct parked *waits = lock->reached ? NULL : lock->first; waits; waits = waits->lock_next)
+            if (is_inside(from, waits->peer, str_of(waits->inside)))
+                return lock;
+    return NULL;
+}
+
+/* The lock that who holds `lock` waits for, directly or not, and that the job holds or runs inside of. */
+static const struct lock *circle_find(const struct job *job, struct lock *lock)
+{
+    struct server *server = job->server;
+    const struct peer *peer = peer_find(server, job->frames->identity);
+    struct str tokens = request_has(&job->request, token) ? request_str(&job->request, token) : STR("");
+    struct lock *reached[CIRCLE_MAX] = {lock};
+    const struct lock *found = NULL;
+    size_t count = 1;
+    if (tokens.len == 0 && !(peer && peer->holds))
+        return NULL;
+    lock->reached = true;
+    for (size_t i = 0; i < count && !found; i++)
+        for (struct lock *next; !found && count < CIRCLE_MAX && (next = reach_next(server, reached[i]));) {
+            next->reached = true;
+            reached[count++] = next;
+            found = is_inside(next, peer, tokens) ? next : NULL;
+        }
+    for (size_t i = 0; i < count; i++)
+        reached[i]->reached = false;
+    return found;
+}
+
+/* Waiting for it may end. */
+static bool circle_check(const struct job *job, struct lock *lock, struct err *err)
+{
+    const struct lock *held = lock ? circle_find(job, lock) : NULL;
+    return !held ||
+           err_set(
+               err, ERR_LOCKED,
+               "namespace '%.*s' is locked by somebody who waits for namespace '%.*s', which is locked here: "
+               "neither would go on; lock namespaces in the same order everywhere",
+               STR_ARG(lock_name(lock)), STR_ARG(lock_name(held)));
+}
+
 /* ---- Requests ---- */
 
 /* A request from inside the lock would wait for itself. */
@@ -179,7 +239,7 @@ bool lock_admit(struct job *job, bool *waits, struct err *err)
     struct lock *lock = lock_find(job);
     if (!lock)
         return true;
-    if (!inside_check(job, lock, err))
+    if (!inside_check(job, lock, err) || !circle_check(job, lock, err))
         return false;
     if (server->waiting_bytes + job->frames->header.len + job->frames->value.len > WAITING_BYTES_MAX)
         return err_set(err, ERR_BUSY,
@@ -192,8 +252,8 @@ bool lock_admit(struct job *job, bool *waits, struct err *err)
     message_store(&parked->message, job->frames->header, job->frames->value);
     server->waiting_bytes += parked->message.len;
     if (job->numbered)
-        answer_expect(server->store, request_str(&job->request, client), request_int(&job->request, seq));
-    queue_add(lock, parked);
+        parked_expect(parked, job);
+    queue_add(lock, parked, &job->request);
     return true;
 }
 
@@ -203,7 +263,8 @@ bool handle_lock(struct job *job, struct err *err)
     if (space_name_reserved(job->ns))
         return err_set(err, ERR_DENIED, "namespace '%.*s' is reserved and cannot be locked",
                        STR_ARG(job->ns));
-    if (!page_first_check(job, err) || !inside_check(job, lock_find(job), err))
+    if (!page_first_check(job, err) || !inside_check(job, lock_find(job), err) ||
+        !circle_check(job, lock_find(job), err))
         return false;
     struct parked *parked = parked_new(job, PARKED_LOCK, err);
     if (!parked)
@@ -214,7 +275,7 @@ bool handle_lock(struct job *job, struct err *err)
         return err_set(err, ERR_BUSY, "this connection has %d claims, services and locks already",
                        PEER_HOLDS_MAX);
     }
-    queue_add(lock_get(server, job->ns), parked);
+    queue_add(lock_get(server, job->ns), parked, &job->request);
     return true;
 }
 

@@ -59,10 +59,33 @@ void parked_free(struct parked *parked)
         parked->next->previous = parked->previous;
     peer->parked_count--;
     server->parked_count--;
+    if (parked->client)
+        answer_unexpect(server->store, str_of(parked->client));
+    free(parked->client);
     value_unref(parked->value);
     buf_release(&parked->path);
     free(parked);
     peer_drop_if_unused(server, peer);
+}
+
+void parked_expect(struct parked *parked, const struct job *job)
+{
+    struct str client = request_str(&job->request, client);
+    parked->client = mem_copy(client.data, client.len);
+    answer_expect(parked->server->store, client, request_int(&job->request, seq));
+}
+
+void parked_lose(struct parked *parked, int64_t missed)
+{
+    struct server *server = parked->server;
+    struct peer *peer = parked->peer;
+    struct err err;
+    err_set(&err, ERR_LOST, "%lld revisions have fallen off the log before they were seen",
+            (long long)missed);
+    reply_fail(server, parked->id, err.code, err.message);
+    reply_int(server, "missed", missed);
+    reply_send(server, (struct str){peer->identity, peer->identity_len}, peer->fd);
+    parked_free(parked);
 }
 
 void parked_fail(struct parked *parked, enum err_code code, const char *message)

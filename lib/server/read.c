@@ -4,13 +4,17 @@
 #include <stdlib.h>
 
 /* The revision that a read speaks of: the newest, or the one it asks for. */
-static bool read_at(const struct job *job, int64_t *at, int64_t *revision, struct err *err)
+static bool read_at(struct job *job, int64_t *at, int64_t *revision, struct err *err)
 {
     *at = request_has(&job->request, at) ? request_int(&job->request, at) : NOW;
     *revision = *at == NOW ? store_revision(job->server->store) : *at;
     if (*at < 0)
         return err_set(err, ERR_INVALID, "'at' must be a revision, from 0");
-    return space_covers(job->space, *at, err);
+    if (space_covers(job->space, *at, err))
+        return true;
+    if (err->code == ERR_LOST)
+        job->missed = space_missed(job->space, *at);
+    return false;
 }
 
 /* The value at key and path. Borrowed; NULL with ERR_NOT_FOUND, ERR_TYPE or ERR_INVALID. */

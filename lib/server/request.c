@@ -77,12 +77,17 @@ static void job_keep(const struct job *job)
     answer_keep_sent(job->server, request_str(&job->request, client), request_int(&job->request, seq));
 }
 
+/* A request that failed with an unknown outcome was undone in memory, but while no new segment has been begun
+ * its record may still stand in the old one, and count after a crash: until then its outcome stays unknown.
+ * From the new segment's snapshot on it is certain that it was not done, and a copy of it is a new request.
+ * After a crash the folder tells: what is found was done and has its answer kept. */
 static bool job_once(struct job *job, struct err *err)
 {
     struct store *store = job->server->store;
     struct str client = request_str(&job->request, client);
     int64_t seq = request_int(&job->request, seq);
     struct answer answer;
+    bool open = false;
     switch (answer_find(store, client, seq, time_now_ms(), &answer)) {
     case ANSWER_KEPT:
         return answer_again(job, &answer);
@@ -93,8 +98,15 @@ static bool job_once(struct job *job, struct err *err)
                        (long long)seq);
     case ANSWER_FULL:
         return err_set(err, ERR_BUSY, "too many clients have written within a minute; try again later");
+    case ANSWER_OPEN:
+        open = true;
+        break;
     case ANSWER_NEW:
         break;
+    }
+    if (!persist_ready(job->server, &job->request, err)) {
+        job->unknown = open && !job->resumed;
+        return false;
     }
     if (request_has(&job->request, done) && request_int(&job->request, done) <= seq)
         answers_done(store, client, request_int(&job->request, done));
@@ -111,12 +123,22 @@ static bool job_execute(struct job *job, struct err *err)
         return err_set(err, ERR_INVALID, "more frames than delimiter, header and value");
     if (!job_value(job, err))
         return false;
-    if (!persist_ready(job->server, &job->request, err))
-        return false;
     job_look(job);
     if (request_has(&job->request, seq))
         return job_once(job, err);
-    return job_handle(job, err);
+    return persist_ready(job->server, &job->request, err) && job_handle(job, err);
+}
+
+static void job_fail(const struct job *job, const struct err *err)
+{
+    struct server *server = job->server;
+    int64_t id = request_has(&job->request, id) ? request_int(&job->request, id) : 0;
+    reply_fail(server, id, err->code, err->message);
+    if (job->unknown)
+        reply_str(server, "outcome", STR("unknown"));
+    if (job->missed)
+        reply_int(server, "missed", job->missed);
+    reply_send(server, job->frames->identity, job->frames->fd);
 }
 
 static void request_run(struct server *server, const struct frames *frames, bool resumed)
@@ -124,8 +146,7 @@ static void request_run(struct server *server, const struct frames *frames, bool
     struct job job = {.server = server, .frames = frames, .resumed = resumed};
     struct err err = {0};
     if (!job_execute(&job, &err)) {
-        int64_t id = request_has(&job.request, id) ? request_int(&job.request, id) : 0;
-        reply_error(server, frames->identity, frames->fd, id, &err);
+        job_fail(&job, &err);
         if (job.numbered)
             job_keep(&job);
     }

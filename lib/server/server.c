@@ -207,7 +207,7 @@ void reply_value(struct server *server, const struct value *value)
     server->has_value = true;
 }
 
-static void reply_fail(struct server *server, int64_t id, enum err_code code, const char *message)
+void reply_fail(struct server *server, int64_t id, enum err_code code, const char *message)
 {
     buf_clear(&server->header);
     server->has_value = false;

@@ -92,7 +92,9 @@ struct parked {
     int64_t call;        /* PARKED_CALL: its number */
     struct lock *lock;   /* PARKED_LOCK, PARKED_WRITE: what it waits for */
     struct parked *lock_previous, *lock_next;
-    struct buf message;    /* PARKED_WRITE: the request as it came */
+    char *inside; /* PARKED_LOCK, PARKED_WRITE: tokens of the locks that it runs inside of; NULL: none */
+    struct buf message; /* PARKED_WRITE: the request as it came */
+    char *client; /* PARKED_WRITE, PARKED_TXN: it is numbered, and this is who numbers; NULL: it is not */
     struct demand *demand; /* PARKED_TXN */
 };
 struct calls {
@@ -152,6 +154,8 @@ struct job {
     struct space *space;     /* to read from; to write or to watch only after job_enter */
     struct session *session; /* that the request names; NULL: none or not there */
     bool numbered;           /* its answer is kept, so that a copy of it is not done again */
+    bool unknown;            /* it fails, and nobody knows whether it will turn out to have been done */
+    int64_t missed;          /* it fails as lost: so many revisions are gone */
     bool resumed;            /* it has waited for a lock */
 };
 
@@ -197,6 +201,8 @@ void reply_value(struct server *server, const struct value *value); /* the value
 void reply_snapshot(struct server *server, const struct space *space, int64_t at, bool paged);
 void reply_send(struct server *server, struct str identity, int fd);
 void reply_error(struct server *server, struct str identity, int fd, int64_t id, const struct err *err);
+/* Begins a reply of failure; fields may follow. */
+void reply_fail(struct server *server, int64_t id, enum err_code code, const char *message);
 /* The reply to a job: begin, then fields, then send; or all at once (value may be NULL). */
 void job_begin(struct job *job, int64_t revision);
 bool job_send(struct job *job);
@@ -224,6 +230,10 @@ bool job_write(struct job *job, change *apply, struct err *err);
  * nobody to answer. */
 struct parked *parked_new(struct job *job, enum parked_kind kind, struct err *err);
 void parked_free(struct parked *parked);
+/* The job's request is numbered: requests with higher numbers may be answered before it. */
+void parked_expect(struct parked *parked, const struct job *job);
+/* Answers the request with `lost` and forgets it. */
+void parked_lose(struct parked *parked, int64_t missed);
 /* Answers the request with an error and forgets it. */
 void parked_fail(struct parked *parked, enum err_code code, const char *message);
 /* The time of a watch or a stream is up: it ends now, or when it has searched what is there. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #define LINGER_MS       500 /* at the end, for answers that are on their way */
 #define HIGH_WATER      16  /* messages a peer, in each direction */
 #define SPARE_FDS       32  /* descriptors that are never given to connections */
+#define LEAST_FDS       80  /* its own, the spare ones, and some connections */
 #define MONITOR_ADDRESS "inproc://monitor"
 
 struct transport {
@@ -70,13 +72,22 @@ int accept4(int listener, __SOCKADDR_ARG address, socklen_t *restrict size, int 
     return fd;
 }
 
-static void raise_fd_limit(void)
+/* As far as it goes; too few, and nobody would ever be let in. */
+static bool raise_fd_limit(struct err *err)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return true;
+    if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max > 1 << 20 ? 1 << 20 : limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    return limit.rlim_cur >= LEAST_FDS ||
+           err_set(
+               err, ERR_INTERNAL,
+               "only %llu descriptors are allowed, and a server needs at least %d; raise the limit ('ulimit "
+               "-n')",
+               (unsigned long long)limit.rlim_cur, LEAST_FDS);
 }
 
 /* ---- Binding ---- */
@@ -124,6 +135,21 @@ static bool is_loopback(const struct address *address)
     struct in_addr v4;
     return strcmp(address->host, "localhost") == 0 || strcmp(address->host, "::1") == 0 ||
            (inet_pton(AF_INET, address->host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
+
+/* What a server can listen at: an address of its own, or a network interface. */
+static bool host_check(const struct address *address, struct err *err)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    const char *host = address->host;
+    return strcmp(host, "*") == 0 || strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, &v4) == 1 ||
+           inet_pton(AF_INET6, host, &v6) == 1 || if_nametoindex(host) != 0 ||
+           err_set(
+               err, ERR_INVALID,
+               "'%s' is neither an IP address nor a network interface of this machine; a server listens at "
+               "one of these, at localhost or at *",
+               host);
 }
 
 /* Somebody answers at the address of a socket. */
@@ -190,6 +216,8 @@ static bool router_bind(struct transport *transport, const struct server_options
     struct address address;
     if (!address_parse(options->address, &address, err))
         return false;
+    if (address.kind == ADDRESS_TCP && !host_check(&address, err))
+        return false;
     if (address.kind == ADDRESS_TCP && !is_loopback(&address) && !options->insecure)
         return err_set(err, ERR_DENIED,
                        "'%s' can be reached from other machines and there is no secret key; use a loopback "
@@ -226,7 +254,8 @@ static bool fds_get(struct transport *transport, struct err *err)
 
 struct transport *transport_bind(const struct server_options *options, struct buf *address, struct err *err)
 {
-    raise_fd_limit();
+    if (!raise_fd_limit(err))
+        return NULL;
     struct transport *transport = mem_new(sizeof *transport);
     zmq_msg_init(&transport->identity);
     zmq_msg_init(&transport->header);

@@ -195,7 +195,7 @@ static void demand_number(struct demand *demand, const struct job *job)
         parked_free(before->parked);
     }
     table_put(&server->numbered_demands, str_of(demand->numbered), demand);
-    answer_expect(server->store, client, demand->seq);
+    parked_expect(demand->parked, job);
 }
 
 /* Takes demand; queues: it has not been tried yet. */

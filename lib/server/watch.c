@@ -125,19 +125,12 @@ bool event_send(struct parked *parked, const struct watch_event *event)
     return fits;
 }
 
-static bool fail_lost(int64_t missed, struct err *err)
-{
-    return err_set(err, ERR_LOST, "%lld revisions have fallen off the log before they were seen",
-                   (long long)missed);
-}
-
 /* A watch has its event: it is answered, and stays as an unacknowledged one when it has a session. Without
  * an event: its session is closed. */
 static void watch_answer(void *ctx, const struct watch_event *event)
 {
     struct parked *parked = ctx;
     bool waits = parked->kind == PARKED_WATCH;
-    struct err err;
     parked->wait = NULL;
     if (!event && waits) {
         parked_fail(parked, ERR_LOST, "the session was closed");
@@ -146,8 +139,7 @@ static void watch_answer(void *ctx, const struct watch_event *event)
     } else if (event->nothing) {
         parked_fail(parked, ERR_TIMEOUT, "no event is there");
     } else if (event->missed > 0) {
-        fail_lost(event->missed, &err);
-        parked_fail(parked, err.code, err.message);
+        parked_lose(parked, event->missed);
     } else {
         event_send(parked, event);
         deadline_remove(&parked->server->timers_parked, &parked->timer);
@@ -240,8 +232,8 @@ bool handle_watch(struct job *job, struct err *err)
             parked_fail(parked, ERR_TIMEOUT, "no event is there");
         return true;
     case WATCH_LOST:
-        parked_free(parked);
-        return fail_lost(missed, err);
+        parked_lose(parked, missed);
+        return true;
     default:
         watch_answer(parked, &event);
         return true;

@@ -139,14 +139,14 @@ enum answer_state answer_find(struct store *store, struct str client, int64_t se
     if (!kept)
         return seq > writer->highest ? ANSWER_NEW : ANSWER_GONE;
     if (!kept->answered)
-        return ANSWER_NEW;
+        return ANSWER_OPEN;
     const char *value = kept->bytes + kept->header_len;
     *answer =
         (struct answer){{kept->bytes, kept->header_len}, {kept->has_value ? value : NULL, kept->value_len}};
     return ANSWER_KEPT;
 }
 
-void answer_expect(struct store *store, struct str client, int64_t seq)
+void answer_open(struct store *store, struct str client, int64_t seq)
 {
     struct writer *writer = writer_find(&store->answers, client);
     if (!writer || kept_find(writer, seq))
@@ -155,6 +155,17 @@ void answer_expect(struct store *store, struct str client, int64_t seq)
     kept->seq = seq;
     note_answer(store, writer, kept);
     kept_put(&store->answers, writer, kept);
+}
+
+void answer_expect(struct store *store, struct str client, int64_t seq)
+{
+    answer_open(store, client, seq);
+    writer_find(&store->answers, client)->waiting++;
+}
+
+void answer_unexpect(struct store *store, struct str client)
+{
+    writer_find(&store->answers, client)->waiting--;
 }
 
 void answer_keep(struct store *store, struct str client, int64_t seq, const struct answer *answer)
@@ -200,8 +211,15 @@ int64_t answers_due(const struct store *store)
 void answers_expire(struct store *store, int64_t now_ms)
 {
     struct answers *answers = &store->answers;
-    while (answers->first && now_ms - answers->first->used_ms >= ANSWER_KEPT_MS)
-        writer_free(answers, answers->first);
+    for (struct writer *writer; (writer = answers->first) && now_ms - writer->used_ms >= ANSWER_KEPT_MS;) {
+        if (!writer->waiting) {
+            writer_free(answers, writer);
+            continue;
+        }
+        writer->used_ms = now_ms; /* its minute begins when nothing of it waits any more */
+        order_remove(answers, writer);
+        order_append(answers, writer);
+    }
     if (!answers->first)
         table_release(&answers->writers);
 }
@@ -216,12 +234,15 @@ void answers_restore(struct store *store, struct str client, int64_t highest)
         writer->highest = highest;
 }
 
-void answer_forget(struct store *store, struct str client, int64_t seq)
+void answer_undo(struct store *store, struct str client, int64_t seq)
 {
     struct writer *writer = writer_find(&store->answers, client);
-    size_t place = writer ? kept_place(writer, seq) : 0;
-    if (writer && place < writer->count && writer->kept[place]->seq == seq)
-        kept_remove(&store->answers, writer, place);
+    struct kept *kept = writer ? kept_find(writer, seq) : NULL;
+    if (!kept)
+        return;
+    store->answers.bytes -= kept->header_len + kept->value_len;
+    kept->header_len = kept->value_len = 0;
+    kept->answered = kept->has_value = false;
 }
 
 void answers_release(struct answers *answers)

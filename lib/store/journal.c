@@ -255,9 +255,11 @@ static void journal_undo(struct journal *journal)
     if (store->revision > journal->undone)
         journal->undone = store->revision;
     store_undo(store, store->settled);
-    code_forget_answers(store, buf_str(&journal->pending));
+    code_undo_answers(store, buf_str(&journal->pending));
     buf_clear(&journal->pending);
 }
+
+static bool meta_begin(struct journal *journal, bool is_new, struct err *err);
 
 static void revision_jump(struct journal *journal, int64_t revision)
 {
@@ -275,7 +277,8 @@ static void journal_restart(struct journal *journal)
     revision_jump(journal, journal->undone);
     journal->synced = journal->length;
     uint64_t number = journal->number + 1;
-    if (!snapshot_write(journal, number, &err) || !segment_begin(journal, number, &err)) {
+    if ((journal->meta_due && !meta_begin(journal, false, &err)) || !snapshot_write(journal, number, &err) ||
+        !segment_begin(journal, number, &err)) {
         journal->store->revision = journal->store->settled = revision;
         journal->broken = err;
         return;
@@ -433,8 +436,11 @@ static bool segment_resume(struct journal *journal, struct err *err)
 }
 
 /* A new store that outlives only its server has nothing that a power loss could contradict. */
-static bool meta_begin(struct journal *journal, const char *boot, bool is_new, struct err *err)
+static bool meta_begin(struct journal *journal, bool is_new, struct err *err)
 {
+    char boot[37];
+    boot_id(boot);
+    journal->meta_due = true;
     bool lazy = is_new && journal->durability == DURABILITY_PROCESS;
     journal->meta_at = lazy ? time_now_ms() + SYNC_EVERY_MS : -1;
     snprintf(journal->meta.boot, sizeof journal->meta.boot, "%s", boot);
@@ -442,8 +448,8 @@ static bool meta_begin(struct journal *journal, const char *boot, bool is_new, s
     journal->meta.clean = false;
     if (journal->meta.ceiling < journal->store->revision + CEILING_STEP)
         journal->meta.ceiling = journal->store->revision + CEILING_STEP;
-    return meta_write(journal->folder, &journal->meta, &journal->io, lazy, err) ||
-           err_wrap(err, "'%s'", journal->path);
+    journal->meta_due = !meta_write(journal->folder, &journal->meta, &journal->io, lazy, err);
+    return !journal->meta_due || err_wrap(err, "'%s'", journal->path);
 }
 
 static void id_make(char out[33])
@@ -455,6 +461,15 @@ static void id_make(char out[33])
     }
     for (size_t i = 0; i < sizeof bytes; i++)
         snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* What the folder holds can be read even though nothing can be added to it at present. */
+static bool journal_without(struct journal *journal, const struct err *why)
+{
+    if (journal->broken.code == ERR_NONE)
+        journal_fail(journal, why);
+    journal_say(journal, "%s; the state can be read, and is changed again once it can be kept", why->message);
+    return true;
 }
 
 static bool journal_recover(struct journal *journal, struct err *err)
@@ -475,12 +490,13 @@ static bool journal_recover(struct journal *journal, struct err *err)
         return false;
     if (found && revisions_lost(&journal->meta, boot))
         revision_jump(journal, journal->meta.ceiling);
-    if (!meta_begin(journal, boot, !found, err) || !segment_resume(journal, err))
-        return false;
     store->journal = journal;
     store->settled = store->revision;
-    note_revision(store);
-    return journal_write(journal, err);
+    if (meta_begin(journal, !found, err) && segment_resume(journal, err)) {
+        note_revision(store);
+        return journal_write(journal, err) || (found && journal_without(journal, err));
+    }
+    return found && journal_without(journal, err);
 }
 
 static ssize_t system_write(int fd, const void *data, size_t len)

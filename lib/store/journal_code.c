@@ -337,7 +337,7 @@ static bool apply_answer(struct store *store, const struct frame *frame, struct 
         return is_short(err);
     answers_restore(store, client, frame->kind == FRAME_WRITER ? seq : 0);
     if (frame->kind == FRAME_EXPECT)
-        answer_expect(store, client, seq);
+        answer_open(store, client, seq);
     if (frame->kind == FRAME_DONE)
         answers_done(store, client, seq);
     if (frame->kind != FRAME_ANSWER)
@@ -351,7 +351,7 @@ static bool apply_answer(struct store *store, const struct frame *frame, struct 
     return true;
 }
 
-void code_forget_answers(struct store *store, struct str frames)
+void code_undo_answers(struct store *store, struct str frames)
 {
     struct frame frame;
     for (size_t at = 0; frame_read(frames, at, &frame); at += frame.size) {
@@ -359,7 +359,7 @@ void code_forget_answers(struct store *store, struct str frames)
         if (frame.kind != FRAME_ANSWER && frame.kind != FRAME_EXPECT)
             continue;
         struct str client = take_str(&reader);
-        answer_forget(store, client, take_int(&reader));
+        answer_undo(store, client, take_int(&reader));
     }
 }
 

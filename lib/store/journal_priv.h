@@ -74,8 +74,8 @@ void code_key(struct buf *buf, const struct entry *entry, const struct version *
 /* Does to the store what the frame tells. ERR_INVALID when that makes no sense. */
 bool code_apply(struct store *store, const struct frame *frame, struct err *err);
 
-/* The answers among these frames will not be given: they are forgotten. */
-void code_forget_answers(struct store *store, struct str frames);
+/* The answers among these frames will not be given: their requests are open. */
+void code_undo_answers(struct store *store, struct str frames);
 
 /* ---- Files ---- */
 
@@ -132,6 +132,7 @@ struct journal {
     int64_t snapshot;  /* bytes of the newest snapshot */
     int64_t sync_at;   /* `second`: when to sync; -1: nothing is unsynced */
     int64_t meta_at;   /* `process`: when to sync the meta of a new folder; -1: it is synced */
+    bool meta_due;     /* the meta of this server could not be written yet */
     int64_t retry_at;  /* not to try sooner to begin a new segment */
     int64_t undone;    /* the newest revision that was undone; never used again */
     pid_t child;       /* writes a snapshot; 0: there is none */

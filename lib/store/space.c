@@ -142,9 +142,16 @@ bool space_covers(const struct space *space, int64_t at, struct err *err)
         return err_set(err, ERR_INVALID, "revision %lld is not there yet; the newest is %lld", (long long)at,
                        (long long)space->store->revision);
     if (at < space->trimmed)
-        return err_set(err, ERR_LOST, "revision %lld has fallen off the log, which begins after %lld",
+        return err_set(err, ERR_LOST,
+                       "revision %lld has fallen off the log, which begins after %lld; begin again with the "
+                       "newest",
                        (long long)at, (long long)space->trimmed);
     return true;
+}
+
+int64_t space_missed(const struct space *space, int64_t at)
+{
+    return at < space->trimmed ? space->trimmed - at : 0;
 }
 
 const struct value *space_get(const struct space *space, struct str key, int64_t at)

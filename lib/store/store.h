@@ -12,6 +12,7 @@
 #define STORE_CURSORS_MAX  200000 /* of all sessions */
 #define SESSION_SPACES_MAX 1024   /* that one session has cursors in */
 #define WATCH_KEYS_MAX     1024   /* that one condition names */
+#define STORE_LIMIT_MIN    16384  /* bytes of log, of state: below, nothing useful would fit */
 
 struct store;
 struct session;
@@ -50,6 +51,8 @@ struct str space_name(const struct space *space);
  * ERR_LOST, one that is not there yet ERR_INVALID: ask space_covers first. */
 #define NOW INT64_MAX
 bool space_covers(const struct space *space, int64_t at, struct err *err);
+/* By how many revisions it is too old. */
+int64_t space_missed(const struct space *space, int64_t at);
 /* Borrowed until the next commit; NULL when absent. */
 const struct value *space_get(const struct space *space, struct str key, int64_t at);
 size_t space_len(const struct space *space, int64_t at);
@@ -292,6 +295,7 @@ struct answer {
 };
 enum answer_state {
     ANSWER_NEW,  /* it was not done */
+    ANSWER_OPEN, /* it waits, or what it did was undone: it is not done */
     ANSWER_KEPT, /* it was done: *answer, borrowed until the next call */
     ANSWER_GONE, /* it was done perhaps: its answer is not kept any more */
     ANSWER_FULL, /* too many clients: it cannot be done safely */
@@ -299,9 +303,12 @@ enum answer_state {
 /* What is known of a request; counts as a request of its client. client: 32 characters. now_ms: monotonic. */
 enum answer_state answer_find(struct store *store, struct str client, int64_t seq, int64_t now_ms,
                               struct answer *answer);
-/* A request that was found to be new waits: requests with higher numbers may be answered before it. */
+/* A request that was found to be new or open waits: requests with higher numbers may be answered before it,
+ * and its client is not forgotten before answer_unexpect. */
 void answer_expect(struct store *store, struct str client, int64_t seq);
-/* The answer to a request that was found to be new; copied. */
+/* It does not wait any more, answered or not. */
+void answer_unexpect(struct store *store, struct str client);
+/* The answer to a request that was found to be new or open; copied. */
 void answer_keep(struct store *store, struct str client, int64_t seq, const struct answer *answer);
 /* The client waits for nothing below this number. */
 void answers_done(struct store *store, struct str client, int64_t done);

@@ -125,6 +125,7 @@ struct kept {
 struct writer {
     struct writer *previous, *next; /* in order of their last requests */
     int64_t used_ms, highest;       /* its last request; the highest number that was answered or waits */
+    size_t waiting;                 /* requests that wait: it is not forgotten meanwhile */
     struct kept **kept;             /* in order of their numbers */
     size_t count, capacity;
     char name[32];
@@ -138,8 +139,10 @@ struct answers {
 void answers_release(struct answers *answers);
 /* What recovery does: a writer with its highest number. */
 void answers_restore(struct store *store, struct str client, int64_t highest);
-/* It will not be given; its number is not done again. */
-void answer_forget(struct store *store, struct str client, int64_t seq);
+/* It will not be given: what it speaks of was undone, so its request is open. */
+void answer_undo(struct store *store, struct str client, int64_t seq);
+/* What answer_expect and recovery do: its number was used and not answered. */
+void answer_open(struct store *store, struct str client, int64_t seq);
 
 struct store {
     struct store_limits limits;

@@ -26,6 +26,7 @@ class Refused(Exception):
         super().__init__("%s: %s" % (header["error"], header["message"]))
         self.code = header["error"]
         self.message = header["message"]
+        self.missed = header.get("missed")
 
 
 def until(condition, what="what was waited for"):
@@ -132,7 +133,8 @@ class Client:
         assert answer, "no answer in %g s" % patience
         header, value = answer
         if not header["ok"]:
-            assert set(header) == {"id", "ok", "error", "message"}, header
+            assert set(header) - {"missed"} == {"id", "ok", "error", "message"}, header
+            assert ("missed" not in header) or (header["error"] == "lost" and header["missed"] > 0), header
             raise Refused(header)
         assert isinstance(header["rev"], int)
         if id is not None:
@@ -181,6 +183,7 @@ class Case(unittest.TestCase):
             client.call(op, value, **fields)
         self.assertEqual(caught.exception.code, code, caught.exception)
         self.assertIn(part, caught.exception.message)
+        return caught.exception
 
 
 def main():

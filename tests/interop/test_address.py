@@ -122,6 +122,26 @@ class Addresses(unittest.TestCase):
         port = server.address.rsplit(":", 1)[1]
         self.assertEqual(self.answers("tcp://127.0.0.1:" + port), server.process.pid)
 
+    def test_no_address_of_this_machine(self):
+        for address in ("tcp://no.such.host:0", "tcp://nonsense:7000"):
+            self.refuses(2, "IP address", "--address", address)
+            self.refuses(2, "IP address", "--address", address, "--insecure")
+
+    def test_limits(self):
+        for limit in ("0", "1", "16383"):
+            self.refuses(2, "--log-limit %s" % limit, "--log-limit", limit)
+            self.refuses(2, "--state-limit %s" % limit, "--state-limit", limit)
+        self.refuses(2, "--log-limit", "--log-limit", "much")
+
+    def test_too_few_descriptors(self):
+        for count in (16, 24, 79):
+            ended = subprocess.run(["/bin/sh", "-c", 'ulimit -n %d; exec "$0" "$@"' % count, PROGRAM, "--address",
+                                    "ipc://%s/few" % self.folder], capture_output=True, text=True, timeout=30)
+            self.assertEqual((ended.returncode, ended.stdout), (125, ""), ended.stderr)
+            self.assertIn("ulimit -n", ended.stderr)
+        server = self.serve(shell="ulimit -n 80;")
+        self.assertEqual(self.answers(server.address), server.process.pid)
+
     def test_nonsense(self):
         for address in ("", "x", "ipc://", "tcp://127.0.0.1", "tcp://127.0.0.1:x", "tcp://:1", "inproc://a",
                         "tcp://127.0.0.1:70000"):

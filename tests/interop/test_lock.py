@@ -34,6 +34,36 @@ class Lock(Case):
         self.lost(holder, got["token"])
         self.assertEqual(self.eye.stats()["locks"], 0)
 
+    def test_circle(self):
+        """Each holds what the other waits for: the second one is told, whether it holds the lock itself or runs
+        inside of it; the first one goes on when the second has given up."""
+        a, b = self.holder, self.other
+        tokens = a.call("lock", ns="one")["token"], b.call("lock", ns="two")["token"]
+        waiting = a.send("lock", ns="two")
+        self.parked(1)
+        for op, value in (("lock", ...), ("set", 1)):
+            fields = {"key": "k"} if op == "set" else {}
+            self.refused("locked", "same order", b, op, value, ns="one", **fields)
+            self.refused("locked", "'two'", self.eye, op, value, ns="one", token=tokens[1], **fields)
+        free = self.eye.send("lock", ns="one")  # has no part in it
+        self.parked(2)
+        b.call("abort", ns="two", token=tokens[1])
+        got = a.receive(waiting)
+        a.call("abort", ns="two", token=got["token"])
+        a.call("abort", ns="one", token=tokens[0])
+        self.eye.receive(free)
+
+    def test_long_circle(self):
+        clients = [self.client() for _ in range(5)]
+        for i, client in enumerate(clients):
+            client.call("lock", ns="n%d" % i)
+        for i, client in enumerate(clients[:-1]):
+            client.send("lock", ns="n%d" % (i + 1))
+            self.parked(i + 1)
+        self.refused("locked", "'n4'", clients[-1], "lock", ns="n0")
+        # No circle: only the lease, or the holder, ends it.
+        self.refused("timeout", "free in time", self.eye, "lock", ns="n0", timeout_ms=10)
+
     def test_abort(self):
         token = self.holder.call("lock", ns="new")["token"]
         waiting = self.other.send("incr", key="n", ns="new")

@@ -255,10 +255,11 @@ class Limits(Case):
         c = self.client()
         for i in range(200):
             c.call("set", i, key="a")
-        self.refused("lost", "revision 3", c, "get", key="a", at=3)
         oldest = c.stats()["oldest"]
+        self.assertEqual(self.refused("lost", "revision 3", c, "get", key="a", at=3).missed, oldest - 4)
+        self.assertEqual(self.refused("lost", "begin again", c, "items", page=0, at=4).missed, oldest - 5)
         self.assertEqual(c.value("get", key="a", at=oldest - 1), oldest - 2)
-        self.refused("lost", "%d revisions" % (oldest - 4), c, "watch", after=3)
+        self.assertEqual(self.refused("lost", "%d revisions" % (oldest - 4), c, "watch", after=3).missed, oldest - 4)
 
 
 class Answers(Case):

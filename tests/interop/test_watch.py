@@ -299,7 +299,8 @@ class Lost(Case):
         for i in range(300):
             c.call("set", i, key="a")
         oldest = c.stats()["oldest"]
-        self.refused("lost", "%d revisions" % (oldest - 1), c, "watch", session="s")
+        refused = self.refused("lost", "%d revisions" % (oldest - 1), c, "watch", session="s")
+        self.assertEqual(refused.missed, oldest - 1)
         self.assertEqual(c.call("watch", session="s")["rev"], oldest)
 
 

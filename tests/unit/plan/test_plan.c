@@ -170,7 +170,7 @@ static void test_top_level(void **state)
          "server: {address: 'tcp://0.0.0.0:7000', external: true, insecure: true, persist: kept, durability: "
          "second, log_limit: "
          "1MiB, "
-         "state_limit: 4096}\n"
+         "state_limit: 65536}\n"
          "run: {jobs: 4, fail: keep-going, timeout: 1h, shell: [bash, -c], dir: out, stop_grace: 3}\n"
          "vars: {n: 3, s: text, l: [1, {a: b}]}\n"
          "env: {A: 3.10, B: no, C: ~, D: '', E: 0x10}\n"
@@ -182,7 +182,7 @@ static void test_top_level(void **state)
     assert_string_equal(plan->server.persist, "kept");
     assert_int_equal(plan->server.durability, PLAN_SECOND);
     assert_int_equal(plan->server.log_limit, 1 << 20);
-    assert_int_equal(plan->server.state_limit, 4096);
+    assert_int_equal(plan->server.state_limit, 65536);
     assert_int_equal(plan->run.jobs, 4);
     assert_int_equal(plan->run.fail, FAIL_KEEP_GOING);
     assert_int_equal(plan->run.timeout_ms, 3600000);

@@ -54,8 +54,14 @@ static void numbers_in_any_order(void **state)
     answer_expect(store, STR(ANNE), 1);
     keep(store, ANNE, 3, "three", NULL);
     /* The first one waits: it can still be done. The second one was never seen again and cannot. */
-    assert_int_equal(find(store, ANNE, 1, 0), ANSWER_NEW);
+    assert_int_equal(find(store, ANNE, 1, 0), ANSWER_OPEN);
     assert_int_equal(find(store, ANNE, 2, 0), ANSWER_GONE);
+    /* Nor is its client forgotten meanwhile, however long it waits. */
+    answers_expire(store, ANSWER_KEPT_MS);
+    answers_expire(store, 3 * ANSWER_KEPT_MS);
+    assert_int_equal(find(store, ANNE, 1, 3 * ANSWER_KEPT_MS), ANSWER_OPEN);
+    answer_unexpect(store, STR(ANNE));
+    answer_unexpect(store, STR(ANNE));
     keep(store, ANNE, 1, "one", NULL);
     struct answer answer;
     assert_int_equal(answer_find(store, STR(ANNE), 1, 0, &answer), ANSWER_KEPT);
