@@ -60,7 +60,7 @@ void attempt_spawned(struct sup *sup, struct task *task, const struct sup_event 
     if (task->worker->timeout_ms > 0)
         task->limit_ms = sup->now + task->worker->timeout_ms;
     task_move(sup, task, TASK_RUNNING, NULL);
-    if (task->asked)
+    if (stop_is_due(task))
         attempt_stop(sup, task, CAUSE_ASKED);
     else
         watch_readiness(sup, task);

@@ -164,7 +164,8 @@ void attempt_over(struct sup *sup, struct task *task, enum failure failure, char
     if (task->again) {
         free(reason);
         control_again(sup, task);
-    } else if (task->asked && stopping && task->cause != CAUSE_TIMEOUT && task->cause != CAUSE_UNREADY) {
+    } else if (stopping && stop_is_due(task) && task->cause != CAUSE_TIMEOUT &&
+               task->cause != CAUSE_UNREADY) {
         stopped(sup, task, reason);
     } else if (failure == FAILED_NOT) {
         succeeded(sup, task);

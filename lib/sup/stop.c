@@ -47,9 +47,15 @@ static void mark(struct sup *sup, struct task *task)
     sup->going++;
 }
 
+bool stop_is_due(const struct task *task)
+{
+    return task->asked || (task->marked && task->group->released);
+}
+
+/* One that is being started is told when it has: if its turn has not passed by then. */
 static void task_end(struct sup *sup, struct task *task)
 {
-    if (task->marked && !task->asked)
+    if (task->marked && !task->asked && task->state != TASK_STARTING)
         attempt_stop(sup, task, CAUSE_ASKED);
 }
 

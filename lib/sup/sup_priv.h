@@ -231,7 +231,8 @@ void stop_all(struct sup *sup, const char *why); /* why NULL: everything is done
 void stop_new(struct sup *sup);                  /* fail: finish: what has not started never will */
 /* Stops a task: at once where it has no process, else it is marked, and told by stop_order. */
 void stop_task(struct sup *sup, struct task *task, const char *why);
-void stop_order(struct sup *sup); /* tells those that are marked, in reverse order of needs */
+void stop_order(struct sup *sup);          /* tells those that are marked, in reverse order of needs */
+bool stop_is_due(const struct task *task); /* told to end, or to be told as soon as it has started */
 void stop_cleared(struct sup *sup, struct group *group);
 void stop_task_gone(struct sup *sup, struct task *task); /* its process is gone */
 void stop_signal(struct sup *sup, int signal);

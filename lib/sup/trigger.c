@@ -146,10 +146,11 @@ void trigger_run_ended(struct sup *sup, struct task *run)
     if (run->worker->trigger.drain)
         sup->runs_drained--;
     run_next(sup, task);
-    if (!task->trigger->runs)
-        runs_are_over(sup, task);
-    if (sup_state_final(task->state) || task->state == TASK_WAITING)
+    if (sup_state_final(task->state) || task->state == TASK_WAITING) {
+        if (!task->trigger->runs)
+            runs_are_over(sup, task);
         return;
+    }
     arm_after(sup, run);
     trigger_rest(sup, task);
 }

@@ -73,14 +73,6 @@ static size_t index_of(const struct sim *sim, const struct plan_worker *worker)
     return (size_t)(worker - sim->graph.workers);
 }
 
-static uint32_t first_task(const struct sim *sim, size_t worker)
-{
-    uint32_t first = 0;
-    for (size_t i = 0; i < worker; i++)
-        first += (uint32_t)sim->graph.workers[i].replicas;
-    return first;
-}
-
 static bool instance_ready(const struct sup_task *task, const struct actor *actor)
 {
     if (task->worker->trigger.given)
@@ -110,13 +102,10 @@ static void check_needs(struct sim *sim, const struct sup_task *task)
 {
     for (size_t i = 0; i < task->worker->need_count; i++) {
         const struct plan_need *need = &task->worker->needs[i];
-        uint32_t first = first_task(sim, need->worker);
-        for (int k = 0; k < sim->graph.workers[need->worker].replicas; k++) {
-            struct sup_task needed;
-            sup_task_at(sim->sup, first + (uint32_t)k, &needed);
-            if (!instance_meets(&needed, actor_of(sim, first + (uint32_t)k), need->is))
+        struct sup_task needed;
+        for (uint32_t k = 0; sup_task_at(sim->sup, sup_group_task(sim->sup, need->worker, k), &needed); k++)
+            if (!instance_meets(&needed, actor_of(sim, needed.ref.task), need->is))
                 fault(sim, "%s starts, its need of %s does not hold", task->name, needed.name);
-        }
     }
     if (task->worker->when && !actor_of(sim, task->ref.task)->condition)
         fault(sim, "%s starts, its condition did not hold", task->name);
@@ -170,10 +159,15 @@ static void check_spawn(struct sim *sim, const struct sup_task *task)
 static void check_order(struct sim *sim, const struct sup_task *task)
 {
     size_t worker = index_of(sim, task->worker);
+    bool by_hand = actor_of(sim, task->ref.task)->doomed;
     for (uint32_t i = 0; i < sim->actor_count; i++) {
         struct sup_task other;
-        if (!(sim->actors[i].asked || sim->actors[i].alive) || !sup_task_at(sim->sup, i, &other))
+        const struct actor *actor = &sim->actors[i];
+        if (!(actor->asked || actor->alive) || !sup_task_at(sim->sup, i, &other))
             continue;
+        bool all = sim->ending && (sim->was_ending || !by_hand);
+        if (!all && !actor->doomed)
+            continue; /* it stays, or did when this one was told by hand */
         if (sim->graph.above[worker][index_of(sim, other.worker)])
             fault(sim, "%s is stopped before %s, which needs it", task->name, other.name);
     }
@@ -193,7 +187,7 @@ static void check_terminate(struct sim *sim, const struct sup_task *task)
     actor->timed = *task->reason != '\0';
     if (actor->timed && !limit && !unready)
         fault(sim, "%s is stopped for a timeout before its time", task->name);
-    if (!actor->timed && !restart && !sim->ending)
+    if (!actor->timed && !restart && !sim->ending && !actor->doomed)
         fault(sim, "%s is stopped for no reason", task->name);
     if (!actor->timed && !restart)
         check_order(sim, task);
@@ -221,7 +215,8 @@ static bool process_end_fits(const struct sim *sim, const struct sup_task *task,
     case TASK_SKIPPED:
         return actor->spawns == 0 && *task->reason;
     case TASK_STOPPED:
-        return *task->reason && (sim->ending || sim->failed || task->worker->trigger.given);
+        return *task->reason && (sim->ending || sim->failed || task->worker->trigger.given ||
+                                 actor->stopped || actor->leaving);
     default:
         return false;
     }
@@ -231,6 +226,8 @@ static void check_forget(struct sim *sim, const struct sup_task *task)
 {
     const struct actor *actor = actor_of(sim, task->ref.task);
     bool trigger = task->worker->trigger.given && task->parent == SUP_NO_TASK;
+    if (trigger && actor->again)
+        return; /* stopped and to be armed again in one step */
     if (actor->forgotten || !sup_state_final(task->state))
         fault(sim, "%s is forgotten twice, or too early", task->name);
     if ((actor->asked || actor->alive) && sim->signals < 3)
@@ -253,6 +250,19 @@ static void check_arm(struct sim *sim, const struct sup_task *task, const struct
         check_needs(sim, task);
 }
 
+static void check_remove(struct sim *sim, const struct sup_task *task)
+{
+    const struct actor *actor = actor_of(sim, task->ref.task);
+    if (!actor->leaving || !actor->forgotten || actor->removed)
+        fault(sim, "%s is removed too early, or for no reason", task->name);
+    for (uint32_t i = 0; i < sim->actor_count; i++) {
+        struct sup_task run;
+        bool lives = sim->actors[i].asked || sim->actors[i].alive;
+        if (lives && sim->signals < 3 && sup_task_at(sim->sup, i, &run) && run.parent == task->ref.task)
+            fault(sim, "%s is removed while a run of its lives", task->name);
+    }
+}
+
 void check_effect(struct sim *sim, const struct sup_effect *effect)
 {
     struct sup_task task;
@@ -272,6 +282,10 @@ void check_effect(struct sim *sim, const struct sup_effect *effect)
         check_forget(sim, &task);
     else if (effect->kind == SUP_ARM)
         check_arm(sim, &task, effect);
+    else if (effect->kind == SUP_RENEW && !actor_of(sim, effect->ref.task)->forgotten)
+        fault(sim, "%s is renewed before it was forgotten", task.name);
+    else if (effect->kind == SUP_REMOVE)
+        check_remove(sim, &task);
 }
 
 /* ---- The run ---- */
@@ -323,6 +337,7 @@ static void failures_count(struct sim *sim)
 void check_run(struct sim *sim)
 {
     AUTO_BUF struct buf record = {0};
+    sim->was_ending = sim->ending;
     failures_count(sim);
     sup_run_record_print(&record, sim->sup);
     bool going = str_starts_with(buf_str(&record), STR("{\"status\":\"running\""));
@@ -337,6 +352,9 @@ void check_after(struct sim *sim)
     int status = sup_exit_status(sim->sup, &ended);
     if (ended != sim->ended)
         fault(sim, "the run has ended without saying so");
+    for (size_t i = 0; i < sup_group_count(sim->sup); i++)
+        if (sup_group_at(sim->sup, i).count != (uint32_t)sim->scales[i])
+            fault(sim, "w%zu has another number of instances than it should have", i);
     if (ended && status != sim->status)
         fault(sim, "the exit status is %d and should be %d", status, sim->status);
 }
@@ -360,7 +378,6 @@ static void check_changes(struct sim *sim, const struct sup_task *task, const st
 
 void check_end(struct sim *sim)
 {
-    uint32_t first_run = first_task(sim, sim->graph.plan.worker_count);
     for (uint32_t i = 0; i < sup_task_count(sim->sup); i++) {
         const struct actor *actor = actor_of(sim, i);
         struct sup_task task;
@@ -368,7 +385,9 @@ void check_end(struct sim *sim)
             fault(sim, "task %u was never final", i);
         if ((actor->asked || actor->alive) && sim->signals < 3)
             fault(sim, "task %u lives after the end", i);
-        if (i >= first_run || sim->cut || !sup_task_at(sim->sup, i, &task))
+        if (actor->leaving && !actor->removed)
+            fault(sim, "task %u was taken out, and is still there", i);
+        if (sim->cut || !sup_task_at(sim->sup, i, &task) || task.parent != SUP_NO_TASK || actor->stopped)
             continue;
         const struct plan_worker *worker = task.worker;
         if (!worker->service && (!worker->trigger.given || worker->trigger.max > 0) &&

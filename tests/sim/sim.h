@@ -41,12 +41,16 @@ struct actor {
     int change_count, cursor;
     uint32_t arming;
     bool opened, lost;
+    /* By hand: is to end; is to start once it has; was stopped and not started since; was taken out; is gone.
+     */
+    bool doomed, again, stopped, leaving, removed;
 };
 
 enum happening_kind {
     HAPPEN_EVENT,   /* the event is handed in, if it still fits */
     HAPPEN_CHANGE,  /* the state changes for trigger `event.ref.task` */
     HAPPEN_DELIVER, /* the server hands the next change to the trigger */
+    HAPPEN_HAND,    /* somebody controls the run by hand */
 };
 struct happening {
     int64_t at, order;
@@ -69,8 +73,10 @@ struct sim {
     int64_t steps;
     uint64_t digest; /* of all effects */
     bool ended;
+    bool by_hand;
+    int scales[WORKERS_MAX]; /* how many instances a worker should have */
     /* What check.c keeps. */
-    bool decided, ending, cut /* does not end by itself */, failed;
+    bool decided, ending, was_ending, cut /* does not end by itself */, failed;
     int status, signals;
     char fault[400];
 };
@@ -86,8 +92,15 @@ void graph_make(struct sim *sim);
 
 /* world.c */
 struct actor *actor_of(struct sim *sim, uint32_t task);
+struct happening *happen(struct sim *sim, int64_t delay, enum happening_kind kind, struct sup_event event);
+void actor_renew(struct actor *actor); /* another life begins */
+void world_step(struct sim *sim, struct sup_event event);
 void world_run(struct sim *sim);
 void world_release(struct sim *sim);
+
+/* hand.c */
+void hand_draw(struct sim *sim);
+void hand_do(struct sim *sim, struct sup_event event);
 
 /* check.c */
 void check_before(struct sim *sim, const struct sup_event *event);

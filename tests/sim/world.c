@@ -18,8 +18,7 @@ struct actor *actor_of(struct sim *sim, uint32_t task)
 
 /* ---- The queue of what is going to happen ---- */
 
-static struct happening *happen(struct sim *sim, int64_t delay, enum happening_kind kind,
-                                struct sup_event event)
+struct happening *happen(struct sim *sim, int64_t delay, enum happening_kind kind, struct sup_event event)
 {
     mem_grow(sim->queue, sim->queue_capacity, sim->queue_count);
     struct happening *what = &sim->queue[sim->queue_count++];
@@ -65,12 +64,21 @@ static void end_draw(struct sim *sim, const struct plan_worker *worker, struct s
         event->signal = signals[random_range(sim, 0, LENGTH_OF(signals) - 1)];
 }
 
+/* What it was stopped for is forgotten, and so are its retries. */
+void actor_renew(struct actor *actor)
+{
+    actor->retries = 0;
+    actor->spawns = 0;
+    actor->over = actor->ready = actor->doomed = actor->again = actor->stopped = actor->timed = false;
+}
+
 static void spawn(struct sim *sim, const struct sup_effect *effect)
 {
     struct actor *actor = actor_of(sim, effect->ref.task);
     actor->incarnation = effect->ref.incarnation;
     actor->asked = true;
     actor->terminated = actor->killed = actor->ready = actor->timed = actor->over = actor->forced = false;
+    actor->doomed = actor->stopped = false;
     actor->spawns++;
     struct sup_event event = {.kind = SUP_SPAWNED, .ref = effect->ref, .pid = 1000 + (int)sim->order};
     if (chance(sim, 5)) {
@@ -226,6 +234,15 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
     case SUP_FORGET:
         actor->forgotten = true;
         break;
+    case SUP_RENEW:
+        actor_renew(actor);
+        actor->forgotten = actor->opened = false;
+        while (actor->cursor < actor->change_count) /* its session begins anew */
+            actor->changes[actor->cursor++].owed = false;
+        break;
+    case SUP_REMOVE:
+        actor->removed = true;
+        break;
     case SUP_END:
         sim->ended = true;
         break;
@@ -235,13 +252,13 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
 }
 
 static const char *const effect_names[] = {
-    "spawn", "probe",  "probe_end", "terminate", "kill",   "await", "await_end",
-    "arm",   "disarm", "fence",     "status",    "forget", "say",   "end",
+    "spawn",  "probe", "probe_end", "terminate", "kill",  "await",  "await_end", "arm",
+    "disarm", "fence", "status",    "forget",    "renew", "remove", "say",       "end",
 };
 static const char *const event_names[] = {
-    "begin",          "tick",     "spawned",   "spawn_failed", "probes_hold",
-    "ended",          "returned", "condition", "trigger",      "trigger_lost",
-    "trigger_failed", "fence",    "stop",      "down",         "server_lost",
+    "begin",       "tick",        "spawned",      "spawn_failed",   "probes_hold", "ended", "returned",
+    "condition",   "trigger",     "trigger_lost", "trigger_failed", "fence",       "stop",  "down",
+    "server_lost", "start_tasks", "stop_tasks",   "restart_tasks",  "scale",
 };
 
 static void effect_show(const struct sim *sim, const struct sup_effect *effect)
@@ -264,13 +281,21 @@ static void digest_add(struct sim *sim, const struct sup_effect *effect)
         sim->digest = (sim->digest ^ words[i]) * 0x100000001b3;
 }
 
-static void step(struct sim *sim, struct sup_event event)
+static void event_show(const struct sim *sim, const struct sup_event *event)
+{
+    printf("%lld %s #%u/%u %lld status %d signal %d", (long long)sim->now, event_names[event->kind],
+           event->ref.task, event->ref.incarnation, (long long)event->number, event->status, event->signal);
+    for (size_t i = 0; i < event->task_count; i++)
+        printf(" #%u", event->tasks[i]);
+    printf(event->kind == SUP_SCALE ? " group %zu\n" : "\n", event->group);
+}
+
+void world_step(struct sim *sim, struct sup_event event)
 {
     event.now_ms = sim->now;
     event.wall_ms = 1700000000000 + sim->now;
     if (sim->verbose)
-        printf("%lld %s #%u/%u %lld status %d signal %d\n", (long long)sim->now, event_names[event.kind],
-               event.ref.task, event.ref.incarnation, (long long)event.number, event.status, event.signal);
+        event_show(sim, &event);
     check_before(sim, &event);
     sup_effects_clear(&sim->effects);
     sup_step(sim->sup, &event, &sim->effects);
@@ -307,6 +332,8 @@ static void over(struct sim *sim, struct actor *actor, const struct sup_event *e
         (reset > 0 && !actor->spawn_failed && sim->now - actor->spawned_at >= reset))
         actor->retries = 0;
     actor->retries += !check_success(task.worker, actor);
+    if (actor->again && !sim->ending)
+        actor_renew(actor);
 }
 
 /* An event about a process, as long as it can come. */
@@ -352,7 +379,7 @@ static void process_event(struct sim *sim, const struct sup_event *event)
     } else if (event->kind == SUP_TRIGGER_LOST || event->kind == SUP_TRIGGER_FAILED) {
         actor->lost = true;
     }
-    step(sim, *event);
+    world_step(sim, *event);
 }
 
 /* Every event that is handed in becomes exactly one new task. */
@@ -366,7 +393,7 @@ static void deliver(struct sim *sim, struct sup_event event)
     actor->armed = false;
     uint32_t number = sup_task_count(sim->sup);
     int64_t revision = event.number = given->revision;
-    step(sim, event);
+    world_step(sim, event);
     struct sup_task run;
     if (sup_task_count(sim->sup) != number + 1 || !sup_task_at(sim->sup, number, &run) ||
         run.parent != event.ref.task || run.revision != revision)
@@ -387,7 +414,7 @@ static void noise(struct sim *sim)
         return;
     if (event.kind == SUP_TICK && sup_deadline(sim->sup) >= 0 && sup_deadline(sim->sup) <= sim->now)
         return;
-    step(sim, event);
+    world_step(sim, event);
     if (sim->effects.count > 0)
         fault(sim, "an event that does not fit (%s) has an effect", event_names[event.kind]);
 }
@@ -418,6 +445,8 @@ static void happening_do(struct sim *sim, struct happening *what)
         change(sim, &now);
     else if (now.kind == HAPPEN_DELIVER)
         deliver(sim, now.event);
+    else if (now.kind == HAPPEN_HAND)
+        hand_do(sim, now.event);
     else
         process_event(sim, &now.event);
 }
@@ -430,7 +459,7 @@ static void advance(struct sim *sim)
         fault(sim, "nothing is going to happen, and the run has not ended");
     } else if (due >= 0 && (!next || due < next->at || (due == next->at && chance(sim, 50)))) {
         sim->now = due;
-        step(sim, (struct sup_event){.kind = SUP_TICK});
+        world_step(sim, (struct sup_event){.kind = SUP_TICK});
         int64_t after = sup_deadline(sim->sup);
         if (after >= 0 && after <= sim->now)
             fault(sim, "a deadline does not pass");
@@ -443,8 +472,11 @@ void world_run(struct sim *sim)
 {
     sim->now = 1;
     sim->sup = sup_new(&sim->graph.plan, sim->seed);
+    for (size_t i = 0; i < sup_group_count(sim->sup); i++)
+        sim->scales[i] = (int)sup_group_at(sim->sup, i).count;
     stops_draw(sim);
-    step(sim, (struct sup_event){.kind = SUP_BEGIN});
+    hand_draw(sim);
+    world_step(sim, (struct sup_event){.kind = SUP_BEGIN});
     while (!sim->ended && !sim->fault[0]) {
         advance(sim);
         if (!sim->ended && chance(sim, 3))
