@@ -159,6 +159,16 @@ static void set_spec(struct launch *launch, const struct run *run, const struct 
     };
 }
 
+bool launch_environment(const struct scope *scope, bool retry, struct err *err)
+{
+    const struct plan_worker *worker = scope->task->worker;
+    environment_inherit(scope->env);
+    const struct plan *plan = scope->run->plan;
+    return apply_env(scope, &plan->file_env, err) && apply_env(scope, &plan->env, err) &&
+           apply_env(scope, &worker->file_env, err) && apply_env(scope, &worker->env, err) &&
+           (!retry || apply_env(scope, &worker->retry.env, err));
+}
+
 bool launch_prepare(struct launch *launch, struct run *run, struct task *task, enum launch_what what,
                     struct err *err)
 {
@@ -168,11 +178,8 @@ bool launch_prepare(struct launch *launch, struct run *run, struct task *task, e
     if (!sup_task_at(run->sup, task->number, &info))
         return err_set(err, ERR_INTERNAL, "the task is gone");
     bool retry = info.attempt > 1;
-    environment_inherit(&launch->env);
-    if (!apply_env(&scope, &run->plan->file_env, err) || !apply_env(&scope, &run->plan->env, err) ||
-        !apply_env(&scope, &worker->file_env, err) || !apply_env(&scope, &worker->env, err) ||
-        (retry && !apply_env(&scope, &worker->retry.env, err)) || !set_own(launch, run, task, &info, err) ||
-        !set_dir(launch, &scope, err))
+    if (!launch_environment(&scope, retry, err) || !secrets_learn(run, worker, &launch->env, err) ||
+        !set_own(launch, run, task, &info, err) || !set_dir(launch, &scope, err))
         return false;
     const struct plan_texts *args = retry && worker->retry.has_args ? &worker->retry.args : &worker->args;
     bool ok = what == LAUNCH_WORKER ? add_command(&launch->argv, &scope, &worker->run, args, err)

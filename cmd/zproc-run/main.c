@@ -82,7 +82,7 @@ static int act(struct run *run)
         buf_add_format(&text, "%s: ok, %zu %s\n", run->plan->file, run->plan->worker_count,
                        run->plan->worker_count == 1 ? "worker" : "workers");
     else if (options->dry_run)
-        report_plan(run->plan, &text);
+        report_plan(run, &text);
     else
         return run_main(run);
     return fd_write_all(STDOUT_FILENO, text.data, text.len) ? 0 : 125;

@@ -30,7 +30,8 @@ struct notify {
 
 static void set_status(struct notify *notify, struct str text)
 {
-    AUTO_BUF struct buf clean = {0};
+    AUTO_BUF struct buf clean = {0}, space = {0};
+    text = secrets_hide(notify->run, text, &space);
     if (text.len > STATUS_MAX)
         text.len = STATUS_MAX;
     view_add_clean(&clean, text);

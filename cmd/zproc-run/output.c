@@ -155,7 +155,7 @@ static void show(struct output *output, int stream, struct str bytes)
         sink_add(&run->out, buf_str(&lines));
 }
 
-void output_bytes(struct output *output, int stream, struct str bytes)
+static void take(struct output *output, int stream, struct str bytes)
 {
     if (bytes.len == 0)
         return;
@@ -170,9 +170,31 @@ void output_bytes(struct output *output, int stream, struct str bytes)
     show(output, stream, bytes);
 }
 
+void output_bytes(struct output *output, int stream, struct str bytes)
+{
+    const struct mask *mask = &output->run->mask;
+    if (mask->count == 0) {
+        take(output, stream, bytes);
+        return;
+    }
+    AUTO_BUF struct buf shown = {0};
+    mask_feed(mask, &output->shown[stream - 1], bytes, &shown);
+    take(output, stream, buf_str(&shown));
+}
+
+/* What looked like the beginning of a secret was none. */
+static void end_mask(struct output *output, int stream)
+{
+    AUTO_BUF struct buf shown = {0};
+    mask_end(&output->shown[stream - 1], &shown);
+    take(output, stream, buf_str(&shown));
+}
+
 void output_end(struct output *output, bool failed)
 {
     enum output_mode mode = output->run->options->output;
+    end_mask(output, 1);
+    end_mask(output, 2);
     for (int stream = 1; stream <= 2; stream++)
         if (output->lines[stream - 1].len > 0)
             show(output, stream, STR("\n"));
@@ -204,6 +226,7 @@ void output_result(const struct output *output, struct buf *json)
 void output_release(struct output *output)
 {
     for (int i = 0; i < 2; i++) {
+        mask_stream_release(&output->shown[i]);
         if (output->log)
             log_flush(output->log, &output->unlogged[i]);
         buf_release(&output->unlogged[i]);

@@ -64,7 +64,20 @@ static const char *worker_kind(const struct plan_worker *worker)
                                    : "job";
 }
 
-void report_plan(const struct plan *plan, struct buf *buf)
+/* As far as they are known before anything has run. */
+static void learn_secrets(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->worker_count; i++) {
+        struct environment env = {0};
+        struct task task = {.worker = &run->plan->workers[i], .parent = SUP_NO_TASK};
+        struct scope scope = {.run = run, .task = &task, .env = &env};
+        launch_environment(&scope, false, NULL);
+        secrets_learn(run, task.worker, &env, NULL);
+        environment_release(&env);
+    }
+}
+
+static void print_plan(const struct plan *plan, struct buf *buf)
 {
     size_t last;
     size_t *rounds = worker_rounds(plan, &last);
@@ -88,6 +101,18 @@ void report_plan(const struct plan *plan, struct buf *buf)
     view_table_print(buf, &table, false);
     view_table_release(&table);
     free(rounds);
+}
+
+void report_plan(struct run *run, struct buf *buf)
+{
+    AUTO_BUF struct buf text = {0}, space = {0};
+    sink_open(&run->errors, run, STDERR_FILENO);
+    learn_secrets(run);
+    sink_close(&run->errors);
+    print_plan(run->plan, &text);
+    buf_add_str(buf, secrets_hide(run, buf_str(&text), &space));
+    mask_release(&run->mask);
+    table_release(&run->short_secrets);
 }
 
 /* ---- The summary ---- */

@@ -19,7 +19,7 @@ struct task *run_task(const struct run *run, uint32_t number)
 void run_say(struct run *run, int level, const char *format, ...)
 {
     va_list args;
-    AUTO_BUF struct buf text = {0}, line = {0};
+    AUTO_BUF struct buf text = {0}, line = {0}, space = {0};
     va_start(args, format);
     buf_add_vformat(&text, format, args);
     va_end(args);
@@ -28,7 +28,7 @@ void run_say(struct run *run, int level, const char *format, ...)
                : level == 1 ? VIEW_YELLOW
                             : VIEW_DIM,
                STR("zproc: "), run->colour);
-    buf_add_str(&line, buf_str(&text));
+    buf_add_str(&line, secrets_hide(run, buf_str(&text), &space));
     buf_add_char(&line, '\n');
     sink_add(&run->errors, buf_str(&line));
 }
@@ -213,6 +213,9 @@ static void carry_out(struct run *run, const struct sup_effect *effect)
 
 void run_event(struct run *run, struct sup_event event)
 {
+    AUTO_BUF struct buf space = {0};
+    bool result = event.kind == SUP_ENDED || event.kind == SUP_RETURNED;
+    event.text = result ? secrets_hide_json(run, event.text, &space) : secrets_hide(run, event.text, &space);
     event.now_ms = time_now_ms();
     event.wall_ms = time_wall_ms();
     sup_step(run->sup, &event, &run->effects);
@@ -380,6 +383,9 @@ static void release(struct run *run)
     records_release(&run->records);
     sup_effects_release(&run->effects);
     sup_free(run->sup);
+    mask_release(&run->mask);
+    table_release(&run->short_secrets);
+    table_release(&run->logs);
     sink_close(&run->out);
     sink_close(&run->errors);
     struct timer *timers[] = {run->tick, run->note};

@@ -362,6 +362,8 @@ struct launch {
     char *marks[2];
 };
 enum launch_what { LAUNCH_WORKER, LAUNCH_STOP, LAUNCH_PROBE };
+/* What the manifest puts into a worker's environment, over the inherited one. */
+bool launch_environment(const struct scope *scope, bool retry, struct err *err);
 bool launch_prepare(struct launch *launch, struct run *run, struct task *task, enum launch_what what,
                     struct err *err);
 void launch_release(struct launch *launch);
@@ -403,6 +405,17 @@ void log_flush(struct log *log, struct buf *partial);
 /* Bytes as they are. */
 void log_bytes(struct log *log, struct str bytes);
 
+/* ---- secrets.c ---- */
+
+/* Before anything is shown that knows the values: those of the worker's `secrets` in this environment.
+ * ERR_TOO_LARGE when they have had too many. */
+bool secrets_learn(struct run *run, const struct plan_worker *worker, const struct environment *env,
+                   struct err *err);
+/* The text as it may be shown, itself or in space. */
+struct str secrets_hide(const struct run *run, struct str text, struct buf *space);
+/* The same for JSON text; what comes out is JSON. */
+struct str secrets_hide_json(const struct run *run, struct str json, struct buf *space);
+
 /* ---- output.c: what workers print ---- */
 
 struct output {
@@ -410,11 +423,12 @@ struct output {
     const char *name; /* borrowed from the task */
     size_t worker;    /* its worker's place among all */
     const struct plan_log *settings;
-    struct log *log;        /* NULL: none */
-    struct buf unlogged[2]; /* of each stream: the line that has no end yet, for the log */
-    struct buf lines[2];    /* the same for the console */
-    struct buf held;        /* group, failed: kept until the end */
-    size_t dropped;         /* bytes that did not fit there */
+    struct log *log;             /* NULL: none */
+    struct mask_stream shown[2]; /* each stream without secrets */
+    struct buf unlogged[2];      /* of each stream: the line that has no end yet, for the log */
+    struct buf lines[2];         /* the same for the console */
+    struct buf held;             /* group, failed: kept until the end */
+    size_t dropped;              /* bytes that did not fit there */
     bool wants_result, last_ended, last_long;
     struct buf last;  /* last line of stdout */
     struct buf *tail; /* end of stderr; borrowed from the task */
@@ -439,7 +453,7 @@ void output_pause(struct run *run, bool paused);
 
 /* ---- report.c ---- */
 
-void report_plan(const struct plan *plan, struct buf *buf); /* --dry-run */
+void report_plan(struct run *run, struct buf *buf); /* --dry-run */
 void report_summary(struct run *run);
 
 /* ---- the run ---- */
@@ -475,7 +489,9 @@ struct run {
     struct services services;
     size_t name_width;
     struct process *processes;
-    struct table logs; /* that are open, by path */
+    struct table logs;          /* that are open, by path */
+    struct mask mask;           /* secrets */
+    struct table short_secrets; /* names of those that were warned of */
     bool paused,
         lossy; /* workers are paused; a stop was asked for: what the console cannot take is dropped */
     struct sink out, errors;

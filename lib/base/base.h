@@ -156,6 +156,33 @@ static inline struct str buf_str(const struct buf *buf)
     return (struct str){buf->data ? buf->data : "", buf->len};
 }
 
+/* ---- Masks ---------------------------------------------------------------------------------------- */
+
+#define MASK_MIN 4 /* bytes: a shorter text would be found everywhere */
+#define MASK_MAX (1024 * 1024)
+/* Texts that are not to be shown. {0} has none; texts may be added at any time. */
+struct mask {
+    struct mask_text *items;
+    size_t count, capacity;
+};
+/* A copy is kept, once. False for a text that is too short or too long. */
+bool mask_add(struct mask *mask, struct str text);
+void mask_release(struct mask *mask);
+/* Bytes on their way through one mask, the same for all of them. {0} is at its beginning. */
+struct mask_stream {
+    size_t *fits; /* of each text: how much of it stands at the end of what has come */
+    size_t count;
+    struct buf held, marks; /* what may be the beginning of a text, and which of it belongs to one */
+    bool within;            /* the last byte shown was a masked one */
+};
+/* Appends what can be shown by now, with *** for each stretch of texts. What may go on to be one is held back
+ * until more comes or mask_end. */
+void mask_feed(const struct mask *mask, struct mask_stream *stream, struct str bytes, struct buf *out);
+void mask_end(struct mask_stream *stream, struct buf *out);
+void mask_stream_release(struct mask_stream *stream);
+/* All of a text at once. */
+void mask_whole(const struct mask *mask, struct str text, struct buf *out);
+
 /* ---- Tables ------------------------------------------------------------------------------------ */
 
 /* Hash table from byte strings to pointers. It borrows the keys: the bytes must live as long as their

@@ -156,6 +156,7 @@ struct plan_worker {
         struct plan_command run;
     } stop;
     struct plan_log log;
+    struct plan_texts secrets; /* names of variables whose values are not shown */
     struct plan_trigger trigger;
 };
 

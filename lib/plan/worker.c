@@ -90,6 +90,19 @@ void stop_signal_read(struct loader *loader, const struct node *node, void *targ
                     STR_ARG(node->text));
 }
 
+void secrets_read(struct loader *loader, const struct node *node, void *target)
+{
+    struct plan_worker *worker = target;
+    if (!read_texts(loader, "secrets", node, false, &worker->secrets))
+        return;
+    for (size_t i = 0; i < node->count; i++) {
+        struct str name = node->entries[i].value->text;
+        if (name.len == 0 || memchr(name.data, '=', name.len))
+            diag_add_at(&loader->diag, node->entries[i].value,
+                        "'secrets' takes the names of variables, not what is in them");
+    }
+}
+
 /* A file that holds hardly a line would be renamed all the time. */
 void log_finish(struct loader *loader, const struct node *map, void *target)
 {

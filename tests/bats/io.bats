@@ -230,3 +230,71 @@ workers:
 EOF
   NOTIFY_SOCKET=@outer run -0 zproc run
 }
+
+# ---- Secrets ----
+
+@test "secrets are masked on the terminal, in logs, results, reasons, records, tails and the summary" {
+  manifest <<'EOF'
+version: 1
+env: {OTHER: "line one of it\nline \"two\" of it\n"}
+workers:
+  w:
+    run: |
+      echo "token $TOKEN."; printf hunter; sleep 0.05; echo 22; echo "hunter2 alone"
+      printf '%s' "$OTHER" >&2
+      printf '{"a":"%s","n":123456789,"u":"\\u0068unter22"}\n' 'line one of it\nline \"two\" of it'
+      exit 9
+    secrets: [TOKEN, OTHER, PIN, EMPTY, NUMBER]
+    env: {PIN: 12, EMPTY: "", NUMBER: 123456789}
+  late: {run: 'echo my hunter22; zproc get -n zproc w', needs: {w: ended}}
+  gone: {run: [./hunter22/x], needs: {w: ended}}
+EOF
+  for mode in prefix json group raw; do
+    TOKEN=hunter22 run -9 zproc run --fail keep-going --output $mode
+    [[ $output != *hunter22* && $output != *"line one"* && $output != *'\"two\"'* && $output != *123456789* ]]
+    [[ $output == *"token ***."* && $output == *"hunter2 alone"* && $output == *"my ***"* ]]
+  done
+  [[ $output == *'the value of the secret '"'PIN'"' has fewer than 4 bytes'* ]]
+  [[ $output == *'gone'*'./***/x'* ]]
+  [ "$(log_of w | grep -vxF '***')" = $'token ***.\nhunter2 alone\n{"a":"***","n":***,"u":"\\u0068unter22"}' ]
+  [ "$(log_of w | grep -cxF '***')" = 2 ] # from standard error, and the one in two pieces
+  log_of late >record
+  grep -q '"result":"{\\"a\\":\\"\*\*\*\\",\\"n\\":\*\*\*,\\"u\\"' record
+  grep -q '"tail":"\*\*\*' record
+  ! grep -rqa -e hunter22 -e 'line one' .zproc
+}
+
+@test "a JSON result stays JSON, and an unescaped secret is found in it" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w:
+    run: 'printf "{\"u\":\"\\\\u0068unter22\",\"n\":1}\n"'
+    secrets: [TOKEN]
+    env: {TOKEN: hunter22}
+  late: {run: 'zproc get -n zproc w', needs: [w]}
+EOF
+  run -0 zproc run
+  [[ $output == *'"result":{"u":"***","n":1}'* ]]
+}
+
+@test "secrets are masked with --dry-run" {
+  manifest <<'EOF'
+version: 1
+vars: {base: hunter}
+workers:
+  w: {run: 'curl -H hunter22 $TOKEN', secrets: [TOKEN], env: {TOKEN: '${{ vars.base }}22'}}
+EOF
+  run -0 zproc run --dry-run
+  [[ $output == *'curl -H *** $TOKEN'* ]]
+}
+
+@test "a flood with secrets in it is masked throughout" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w: {run: 'yes "a secret hunter22 in a line" | head -n 300000', secrets: [TOKEN], log: {max_size: 0}}
+EOF
+  TOKEN=hunter22 run -0 zproc run --output quiet
+  [ "$(log_of w | sort | uniq -c | tr -s ' ')" = ' 300000 a secret *** in a line' ]
+}
