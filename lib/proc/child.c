@@ -1,6 +1,5 @@
 /* Children from spawn to `ended`: reaped, output read to its end, nothing left of what they started. */
 #include "child_priv.h"
-#include "spawn_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -48,6 +48,7 @@ struct child;
 enum child_stdin { CHILD_STDIN_NULL, CHILD_STDIN_INHERIT, CHILD_STDIN_FILE };
 struct child_spec {
     char *const *argv; /* argv[0] is looked up in the PATH of env when it has no slash */
+    const char *path;  /* where argv[0] was found before (spawn_find); NULL: look it up */
     char *const *env;  /* complete */
     const char *dir;   /* NULL: stay */
     enum child_stdin input;
@@ -106,6 +107,15 @@ bool child_owns(const struct child *child, int pid);
 size_t tree_kill_all(int64_t until_ms, const char *spared_mark);
 /* Makes this process a subreaper. */
 bool tree_adopt(struct err *err);
+/* The one call of waitpid: a child that has ended, 0 when none has, -1 when there are no children. */
+int tree_reap(int *status);
+/* For programs with a loop of their own: starts the command as child_spawn does, with these as its
+ * descriptors 0 to 2 (borrowed, 3 or above; -1: inherit ours). Returns its pid, or -1 with err set as
+ * child_spawn says; a process that could not exec is left to tree_reap. */
+int spawn_process(const struct child_spec *spec, const int descriptors[3], struct err *err);
+/* The first place of PATH where there is an executable file of this name, for those who start it often; NULL:
+ * none. The caller frees it. */
+char *spawn_find(const char *command, char *const *env);
 
 /* ---- Probes ---- */
 

@@ -1,6 +1,6 @@
 /* Starts a command as vfork does: the new process runs on our memory until exec, so that its cost does not
  * grow with ours. All that allocates is prepared before; what goes wrong comes back in struct start. */
-#include "spawn_priv.h"
+#include "proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -172,7 +173,7 @@ static const char *path_variable(char *const *env)
 /* The places where a command may be, as one array to be freed with paths_free. */
 static char **paths_make(const char *command, char *const *env)
 {
-    if (strchr(command, '/') || !*command) {
+    if (!*command || strchr(command, '/')) {
         char **paths = mem_array(2, sizeof *paths);
         paths[0] = *command ? mem_text(command) : NULL;
         return paths;
@@ -196,6 +197,17 @@ static void paths_free(char ***paths)
     for (char **path = *paths; *path; path++)
         free(*path);
     free(*paths);
+}
+
+char *spawn_find(const char *command, char *const *env)
+{
+    __attribute__((cleanup(paths_free))) char **paths = paths_make(command, env);
+    for (char **path = paths; *path; path++) {
+        struct stat st;
+        if (access(*path, X_OK) == 0 && stat(*path, &st) == 0 && S_ISREG(st.st_mode))
+            return mem_text(*path);
+    }
+    return NULL;
 }
 
 /* {SHELL, the script's path, argv[1] …}: what execvp makes of a script without #!. */
@@ -251,7 +263,8 @@ static bool exec_failed(const struct start *start, struct err *err)
 
 int spawn_process(const struct child_spec *spec, const int descriptors[3], struct err *err)
 {
-    __attribute__((cleanup(paths_free))) char **paths = paths_make(spec->argv[0], spec->env);
+    __attribute__((cleanup(paths_free))) char **paths =
+        paths_make(spec->path ? spec->path : spec->argv[0], spec->env);
     AUTO_FREE char **shell_argv = shell_argv_make(spec->argv);
     struct start start = {.spec = spec,
                           .descriptors = descriptors,

@@ -41,7 +41,4 @@ void tree_add_below(int pid, struct process_list *out);
 /* The same by a look at every process, as on kernels that do not list children; here for tests. */
 void tree_add_below_by_scan(int pid, struct process_list *out);
 
-/* The one call of waitpid: a child that has ended, 0 when none has, -1 when there are no children. */
-int tree_reap(int *status);
-
 #endif

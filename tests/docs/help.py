@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks the examples in the commands' help: each line is a shell command that zproc understands. Those that run
-a manifest succeed; the others get as far as looking for a server, as there is none. Usage: help.py BIN"""
+a manifest or a map succeed; the others get as far as looking for a server, as there is none. Usage: help.py BIN"""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def problem(env, folder, line):
         return subprocess.run(["bash", "-n", "-c", line], stderr=subprocess.PIPE, text=True, timeout=60).stderr
     result = subprocess.run(["bash", "-c", line], cwd=folder, env=env, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
-    if line.startswith(("zproc run", "zproc check")):
+    if line.startswith(("zproc run", "zproc check")) or "zproc map " in line:
         return result.stderr if result.returncode else ""
     wrong = [text for text in result.stderr.splitlines() if UNREACHABLE not in text]
     return "\n".join(wrong) or ("" if UNREACHABLE in result.stderr else "it asks no server")
@@ -43,7 +43,7 @@ def main():
     env.update(PATH=f"{binaries}:{env['PATH']}", ZPROC_ADDRESS="none", NAME="x")
     bad = count = 0
     with tempfile.TemporaryDirectory(prefix="zd") as folder:
-        for name, text in (("config.json", "{}"), ("state.json", "{}"), ("state.jsonl", '{"ns": "a", "key": "k", "value": 1}'), ("zproc.yaml", MANIFEST), ("ci.yaml", MANIFEST)):
+        for name, text in (("config.json", "{}"), ("state.json", "{}"), ("state.jsonl", '{"ns": "a", "key": "k", "value": 1}'), ("build.log", "done\n"), ("names", "a\nb\n"), ("zproc.yaml", MANIFEST), ("ci.yaml", MANIFEST)):
             with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
                 file.write(text)
         for command in commands(binaries):

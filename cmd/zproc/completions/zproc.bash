@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check ps wait start stop restart signal scale down help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check map ps wait start stop restart signal scale down help'
 _zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -31,6 +31,7 @@ _zproc_options() {
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
     run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
     check) echo '-f --manifest --var' ;;
+    map) echo '-j --jobs -l --lines -k --keep-going -r --retry -a --arg-file -0 --null --json-lines --stateful' ;;
     ps) echo '-A --all --run' ;;
     wait) echo '--all --any --safe -t --timeout --run' ;;
     start) echo '--all -t --timeout' ;;
@@ -67,6 +68,8 @@ _zproc_takes() {
     'run '-f | 'run '--manifest) echo file ;;
     'check '--var) echo value ;;
     'check '-f | 'check '--manifest) echo file ;;
+    'map '-j | 'map '--jobs | 'map '-r | 'map '--retry) echo value ;;
+    'map '-a | 'map '--arg-file) echo file ;;
     'ps '--run) echo value ;;
     'wait '-t | 'wait '--timeout | 'wait '--run) echo value ;;
     'start '-t | 'start '--timeout) echo value ;;

@@ -43,6 +43,7 @@ _zproc_commands() {
     'stats:Print figures of the server\: a table on a terminal, else JSON'
     'run:Run a manifest, or one command with a state of its own, until it ends'
     'check:Read a manifest and say what is wrong with it'
+    'map:Run CMD for each ITEM (or line of input), several at once, and print the results in order'
     'ps:Show the workers of a run'
     'wait:Wait until workers have ended, and print their results'
     'start:Start workers that have ended, were stopped, or have '\''start\: false'\'''
@@ -575,6 +576,26 @@ _zproc() {
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' \
         '*:\[WORKER...\]: ' ;;
+    map)
+      _arguments -s -S \
+        '(-j --jobs)'{-j,--jobs}'[N processes at once (default\: as many as there are processors)]:N: ' \
+        '(-l --lines)'{-l,--lines}'[N processes stay\: an item is a line of their input, its result a line of output]' \
+        '(-k --keep-going)'{-k,--keep-going}'[do all items, also after one has failed]' \
+        '(-r --retry)'{-r,--retry}'[try an item that fails up to N times more]:N: ' \
+        '(-a --arg-file)'{-a,--arg-file}'[read the items from FILE instead of standard input]:FILE:_files' \
+        '(-0 --null)'{-0,--null}'[items end in NUL characters instead of newlines]' \
+        '--json-lines[items are JSON values, one a line; strings are handed on as they are meant]' \
+        '--stateful[the processes have a state\: that of --address or of the run, else one of their own]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:-- CMD... \[\:\:\: ITEM...\]: ' ;;
     ps)
       _arguments -s -S \
         '(-A --all)'{-A,--all}'[the workers of every run on this server]' \

@@ -1,0 +1,321 @@
+#!/usr/bin/env bats
+# `zproc map`: a command for each item, the results in order.
+
+load helper
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+teardown() {
+  if [ -n "${MAP_PID:-}" ]; then
+    kill -KILL "$MAP_PID" 2>/dev/null || :
+    wait "$MAP_PID" 2>/dev/null || :
+  fi
+  server_stop
+}
+
+# map_start ARGUMENTS…: in the background; sets MAP_PID.
+map_start() {
+  setsid zproc map "$@" >out 2>err 3>&- &
+  MAP_PID=$!
+}
+
+# map_end STATUS
+map_end() {
+  local status=0
+  wait "$MAP_PID" || status=$?
+  MAP_PID=
+  [ "$status" = "$1" ] || {
+    echo "status $status, expected $1"
+    cat out err
+    return 1
+  }
+}
+
+stderr_is() {
+  [ "$(cat stderr)" = "$1" ] || {
+    cat stderr
+    return 1
+  }
+}
+
+nothing_runs() {
+  local pid
+  for pid in $(cat pids); do
+    [ ! -e "/proc/$pid" ] || [[ $(cat "/proc/$pid/stat") == *") Z "* ]] || return 1
+  done
+}
+
+# ---- Items ----
+
+@test "items behind ':::', from standard input, from a file, with NUL characters, as JSON" {
+  expect 0 $'<a>\n<b c>' zproc map -- printf '<%s>\n' ::: a 'b c'
+  [ "$(printf 'a\n\n b \nlast' | zproc map -- printf '<%s>\n')" = $'<a>\n<>\n< b >\n<last>' ]
+  printf 'x\ny\n' >items
+  expect 0 $'x\ny' zproc map -a items -- echo
+  [ "$(printf 'a\nb\0c\0' | zproc map -0 -- printf '<%s>\n')" = $'<a\nb>\n<c>' ]
+  printf '"two words"\n\n{"a": 1.10}\n "\\u00e9\\n" \nnull\n' >json
+  expect 0 $'<two words>\n<{"a":1.10}>\n<é\n>\n<null>' zproc map --json-lines -a json -- printf '<%s>\n'
+  expect 0 "" zproc map -a /dev/null -- echo
+  expect 0 "" zproc map -- echo :::
+}
+
+@test "the item is the last argument, or stands where {} is, and in the environment with its number" {
+  expect 0 $'a b\na c' zproc map -- echo a ::: b c
+  expect 0 $'b.txt-b a' zproc map -- echo '{}.txt-{}' a ::: b
+  expect 0 $'0 x\n1 y' zproc map -- sh -c 'echo $ZPROC_INDEX $ZPROC_ITEM' ::: x y
+  expect 0 $'x y' zproc map -- sh -c 'echo "$1"' sh ::: 'x y'
+}
+
+@test "an item longer than a variable comes as a file; one longer than an argument fails" {
+  head -c 100000 /dev/zero | tr '\0' x >long
+  [ "$(zproc map -a long -- sh -c 'echo "<$ZPROC_ITEM>"; wc -c <"$ZPROC_ITEM_FILE"')" = $'<>\n100000' ]
+  head -c 200000 /dev/zero | tr '\0' x >long
+  expect_error 126 "*item 0 'xxx*...'*128 KiB*--lines*" zproc map -a long -- true
+  [ "$(zproc map --lines -a long -- cat | wc -c)" = 200001 ]
+}
+
+@test "a command that is no program: 127 or 126, and nothing more is tried" {
+  expect_error 127 "*item 0 'a'*no-such-command*PATH*" zproc map -k -- no-such-command ::: a b
+  [ "$(grep -c "no-such-command" stderr)" = 1 ]
+  touch plain
+  expect_error 126 "*item 0 'a'*plain*" zproc map -- ./plain ::: a
+  expect_error 127 "*item 1 './none'*" zproc map -k -- {} ::: true ./none true
+  expect_error 127 "*no-such-command*" zproc map --lines -- no-such-command ::: a b
+}
+
+@test "bad usage is 2" {
+  expect_error 2 "*no command behind '--'*" zproc map
+  expect_error 2 "*behind '--'*" zproc map echo ::: a
+  expect_error 2 "*no command before ':::'*" zproc map -- ::: a
+  expect_error 2 "*not supported yet*" zproc map -- echo ::: a ::: b
+  expect_error 2 "*from 1 to*" zproc map -j 0 -- echo ::: a
+  expect_error 2 "*'--null' and '--json-lines'*" zproc map -0 --json-lines -- echo
+  expect_error 2 "*'--arg-file' has no meaning*" zproc map -a x -- echo ::: a
+  expect_error 2 "*no-such-file*" zproc map -a no-such-file -- echo
+  expect_error 2 "*'--namespace' needs '--stateful'*" zproc map -n x -- echo ::: a
+  expect_error 2 "*--json-lines*" zproc map --json -- echo ::: a
+  expect_error 125 "*item 1 is no JSON*" zproc map --json-lines -a <(printf '1\n{') -- true
+}
+
+# ---- Order and streams ----
+
+@test "results come in order, whatever takes how long" {
+  expect 0 $'0\n1\n2\n3' zproc map -j4 -- sh -c 'sleep 0.$((3 - $1)); echo $1' sh ::: 0 1 2 3
+}
+
+@test "an item's output is printed as it comes once its turn has come, and items are read as they come" {
+  mkfifo in
+  map_start -j2 -a in -- sh -c 'echo "begin $1"; until [ -e "go.$1" ]; do sleep 0.02; done; echo "end $1"' sh
+  exec 7>in
+  echo a >&7
+  poll_until grep -qx "begin a" out
+  echo b >&7
+  touch go.b
+  touch go.a
+  poll_until grep -qx "end b" out
+  [ "$(cat out)" = $'begin a\nend a\nbegin b\nend b' ]
+  exec 7>&-
+  map_end 0
+}
+
+@test "no more processes than -j, and all of these at once" {
+  zproc map -j3 -- sh -c 'echo + >>count; sleep 0.1; echo - >>count' ::: 1 2 3 4 5 6 7 8 9
+  [ "$(awk '/\+/ { n++ } /-/ { n-- } n > most { most = n } END { print most }' count)" = 3 ]
+}
+
+@test "much output of a later item waits in a file, not in memory" {
+  zproc map -j2 -- sh -c '
+    if [ "$1" = 0 ]; then until [ -e done ]; do sleep 0.05; done; grep VmHWM "/proc/$PPID/status" >peak; echo first
+    else head -c 300000000 /dev/zero; touch done; fi' sh ::: 0 1 >out
+  [ "$(stat -c %s out)" = 300000006 ]
+  [ "$(head -n 1 out)" = first ]
+  # Sanitizers keep what was freed.
+  grep -q __asan_init "$(command -v zproc)" || [ "$(tr -dc 0-9 <peak)" -lt 200000 ]
+}
+
+@test "output without a newline and bytes that are no text stay as they are; a held pipe does not hang" {
+  [ "$(zproc map -- printf 'a\0\377' ::: x y | od -An -tx1 | tr -d ' \n')" = 6100ff6100ff ]
+  expect 0 $'1\n2' zproc map -- sh -c 'sleep 5 & echo $1' sh ::: 1 2
+}
+
+@test "standard error passes through in whole lines" {
+  expect 0 "" zproc map -j4 -- sh -c 'for i in 1 2 3 4 5; do printf "%s-" $1 >&2; printf "%s\n" $1 >&2; done; printf last >&2' sh ::: a b c d
+  [ "$(sort stderr | uniq -c | tr -s ' ')" = $' 5 a-a\n 5 b-b\n 5 c-c\n 5 d-d\n 4 last' ]
+}
+
+@test "standard input of the command is empty" {
+  [ "$(printf '1\n2\n' | zproc map -j1 -- sh -c 'cat; echo $1' sh)" = $'1\n2' ]
+}
+
+@test "input without end: head ends it" {
+  [ "$(yes | timeout 20 zproc map -j2 -- echo 2>err | head -n 3)" = $'y\ny\ny' ]
+  [ "$(yes | timeout 20 zproc map -j2 --lines -- cat 2>err | head -n 3)" = $'y\ny\ny' ]
+  [ ! -s err ]
+}
+
+@test "a full disk is an error" {
+  expect_error 125 "*cannot write to standard output: No space*" sh -c 'zproc map -- echo ::: a >/dev/full'
+}
+
+# ---- Failures ----
+
+@test "after a failure nothing new is begun, what runs ends; the lowest item decides the status" {
+  expect 3 $'0\n1' zproc map -j1 -- sh -c 'echo $ZPROC_INDEX; exit $1' sh ::: 0 3 0 4
+  stderr_is $'zproc: map: item 1 \'3\': exit status 3\nzproc: map: stopped after a failure; --keep-going does the rest too'
+  expect 4 $'0\n1' zproc map -j2 -- sh -c 'if [ $1 = 4 ]; then until [ -e ended ]; do sleep 0.02; done; else touch ended; fi; echo $ZPROC_INDEX; exit $1' sh ::: 4 5 0
+}
+
+@test "--keep-going does all items" {
+  expect 3 $'0\n1\n2\n3' zproc map -k -j2 -- sh -c 'echo $ZPROC_INDEX; exit $1' sh ::: 0 3 0 4
+  grep -q "item 1 '3': exit status 3" stderr
+  grep -q "item 3 '4': exit status 4" stderr
+  grep -q "2 of 4 items failed" stderr
+  expect 143 "" zproc map -- sh -c 'kill -TERM $$' ::: x
+  grep -q "item 0 'x': signal 15 (Terminated)" stderr
+  expect 3 "" zproc map -q -- sh -c 'exit 3' ::: x
+  [ ! -s stderr ]
+}
+
+@test "--retry tries an item again, and only its last output counts" {
+  expect 0 $'a 3\nb 1' zproc map -j1 --retry 2 -- sh -c '
+    n=$(($(cat "n.$1" 2>/dev/null || echo 0) + 1)); echo $n >"n.$1"; echo "$1 $n"; [ "$1" = b ] || [ $n = 3 ]' sh ::: a b
+  grep -q "item 0 'a': exit status 1; trying again (1 of 2)" stderr
+  grep -q "(2 of 2)" stderr
+  expect 1 "b" zproc map --retry 1 -k -- sh -c 'echo $1 >>tries; [ $1 = b ] && echo b' sh ::: a b
+  [ "$(grep -c a tries)" = 2 ]
+}
+
+# ---- Signals ----
+
+@test "SIGINT and SIGTERM reach what runs, and nothing is left behind" {
+  local signal
+  for signal in INT:130 TERM:143; do
+    rm -f pids seen
+    env -u BASH_ENV bash -c 'trap - INT; exec setsid zproc map -j2 -- sh -c "
+      trap \"echo \$1 >>seen; exit 9\" INT TERM; echo \$\$ >>pids; sleep 100 & echo \$! >>pids; (setsid sleep 100 & echo \$! >>pids); wait" sh ::: a b c' >out 2>err 3>&- &
+    MAP_PID=$!
+    poll_until sh -c 'test "$(cat pids 2>/dev/null | wc -l)" = 6'
+    # A shell in the background ignores SIGINT for what it starts.
+    if [ "${signal%:*}" = INT ] && ! grep -q "^SigIgn:.*0$" "/proc/$MAP_PID/status"; then
+      kill -TERM "$MAP_PID"
+      map_end 143
+      continue
+    fi
+    kill "-${signal%:*}" "$MAP_PID"
+    map_end "${signal#*:}"
+    [ "$(sort seen)" = $'a\nb' ]
+    poll_until nothing_runs
+  done
+}
+
+@test "a second signal kills what does not want to end" {
+  map_start -- sh -c 'trap "touch seen" TERM; echo $$ >>pids; while :; do sleep 0.05; done' ::: a
+  poll_until test -s pids
+  kill -TERM "$MAP_PID"
+  poll_until test -e seen
+  kill -0 "$MAP_PID"
+  kill -TERM "$MAP_PID"
+  map_end 143
+  poll_until nothing_runs
+}
+
+@test "when the map is killed its processes end with it" {
+  map_start -j2 -- sh -c 'echo $$ >>pids; exec sleep 100' ::: a b
+  poll_until sh -c 'test "$(cat pids 2>/dev/null | wc -l)" = 2'
+  kill -KILL "$MAP_PID"
+  wait "$MAP_PID" || :
+  MAP_PID=
+  poll_until nothing_runs
+}
+
+# ---- Lines ----
+
+@test "--lines: one line in, one line out, in order, by processes that stay" {
+  seq 50000 >items
+  zproc map --lines -j3 -a items -- sh -c 'echo $$ >>pids; exec cat' >out
+  cmp items out
+  [ "$(wc -l <pids)" -le 3 ]
+  [ "$(printf 'a\nb' | zproc map --lines -- sed 's/$/!/')" = $'a!\nb!' ]
+  expect 0 $'"a\\n"\n1' zproc map --lines --json-lines -a <(printf '"a\\n"\n 1\n') -- cat
+}
+
+@test "--lines: long lines in both directions do not block" {
+  for i in 1 2 3 4; do head -c 3000000 /dev/zero | tr '\0' "$i"; echo; done >items
+  timeout 60 zproc map --lines -j2 -a items -- cat >out
+  cmp items out
+}
+
+@test "--lines: a command that keeps its answers in a buffer is given more" {
+  seq 20000 >items
+  timeout 60 zproc map --lines -j2 -a items -- awk '{ print $1 }' >out
+  cmp items out
+}
+
+@test "--lines: slow items are not piled up on one process" {
+  mkfifo in
+  map_start --lines -j2 -a in -- sh -c 'while read -r x; do while [ -e "hold.$x" ]; do sleep 0.02; done; echo $x >>seen; echo $x; done'
+  touch hold.0
+  exec 7>in
+  printf '0\n1\n2\n3\n4\n5\n' >&7
+  poll_until sh -c 'test "$(cat seen 2>/dev/null | wc -l)" = 5'
+  rm hold.0
+  exec 7>&-
+  map_end 0
+  [ "$(cat out)" = $'0\n1\n2\n3\n4\n5' ]
+}
+
+@test "--lines: the item that a process dies of has failed; --retry gives it to a new one" {
+  expect 3 "1" zproc map --lines -j1 -- sh -c 'while read -r x; do [ $x != 2 ] || exit 3; echo $x; done' ::: 1 2 3
+  grep -q "item 1 '2': exit status 3" stderr
+  expect 3 $'1\n3' zproc map --lines -k -j1 -- sh -c 'while read -r x; do [ $x != 2 ] || exit 3; echo $x; done' ::: 1 2 3
+  expect 0 $'1\n2\n3' zproc map --lines --retry 1 -j1 -- sh -c '
+    while read -r x; do [ $x != 2 ] || [ -e tried ] || { touch tried; exit 3; }; echo $x; done' ::: 1 2 3
+}
+
+@test "--lines: more or fewer lines than items are errors" {
+  expect 125 "1" zproc map --lines -j1 -- sh -c 'while read -r x; do echo $x; echo more; done' ::: 1 2 3
+  grep -q "printed a line that no item asked for ('more')" stderr
+  expect 1 "" zproc map --lines -j1 -- sh -c 'read -r x' ::: 1 2 3
+  grep -q "item 0 '1': exit status 0, without a line for this item" stderr
+  expect_error 125 "*item 0 has a line break*" zproc map --lines -- cat ::: $'a\nb'
+  expect_error 2 "*'{}' has no meaning*" zproc map --lines -- cat {} ::: a
+  expect 5 $'1\n2' zproc map --lines -j1 -- sh -c 'while read -r x; do echo $x; done; exit 5' ::: 1 2
+  grep -q "failed after its last item: exit status 5" stderr
+}
+
+# ---- State ----
+
+@test "without --stateful there is no server; with it that of the run, or one for the map" {
+  expect 0 none zproc map -- sh -c 'echo $ZPROC_ADDRESS' ::: x
+  expect_error 3 "*address is 'none'*" zproc map -- sh -c 'zproc get a || exit' ::: x
+  expect 0 $'1\n2\n3' zproc map --stateful -j1 -- zproc incr n ::: 1 1 1
+  [ "$(printf 'a\nb\n' | zproc map --stateful -- echo)" = $'a\nb' ]
+  expect 7 "" zproc map --stateful -- sh -c 'exit 7' ::: 1
+  server_start
+  expect 0 $'1\n2' zproc map --stateful -j1 -- zproc incr n ::: 1 1
+  expect 0 1 zproc map --stateful -n other -- zproc incr n ::: 1
+  expect 0 2 zproc get n
+  expect 0 none zproc map -- sh -c 'echo $ZPROC_ADDRESS' ::: x
+}
+
+# ---- A terminal ----
+
+@test "a progress bar on a terminal: count, rate, failures; erased at the end; not with -q or CI" {
+  local at="script -qec"
+  $at "TERM=xterm zproc map -k -j1 -- sh -c 'sleep 0.3; exit \$1' sh ::: 0 1 0 0" /dev/null >screen </dev/null || :
+  grep -q "50%  2/4" screen
+  grep -q "/s" screen
+  grep -q "left" screen
+  grep -q "1 failed" screen
+  [[ $(tail -c 20 screen) == *$'\r\033[K'* ]] || grep -q $'\033\\[K' screen
+  $at "TERM=xterm CI=1 zproc map -j1 -- sleep ::: 0.4 0.4" /dev/null >screen </dev/null
+  [ ! -s screen ]
+  $at "TERM=xterm zproc map -q -j1 -- sleep ::: 0.4 0.4" /dev/null >screen </dev/null
+  [ ! -s screen ]
+  zproc map -j1 -- sleep ::: 0.4 0.4 2>err
+  [ ! -s err ]
+  $at "TERM=xterm zproc map -q -- sh -c 'echo oops >&2' ::: it" /dev/null >screen </dev/null
+  [[ $(cat screen) == "it | oops"* ]]
+}
