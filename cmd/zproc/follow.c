@@ -199,14 +199,37 @@ static void time_shorten(struct follow *follow)
                                                                 : 0);
 }
 
+static bool in_run(void)
+{
+    const char *run = getenv("ZPROC_RUN");
+    return run && *run;
+}
+
+/* Within a run the stream may have to begin again where it began: at the revision that is the newest now. */
+static bool place(struct follow *follow, struct err *err)
+{
+    struct request *request = &follow->watch->request, len = {.operation = OP_len};
+    struct reply reply;
+    if (!in_run() || request_has(request, after))
+        return true;
+    if (!context_prepare(follow->context, request, err))
+        return false;
+    if (follow->context->session)
+        return true;
+    if (!context_ask(follow->context, &len, (struct str){0}, &reply, err))
+        return false;
+    request->set &= ~(UINT64_C(1) << FIELD_live);
+    request_set_int(request, FIELD_after, reply.rev);
+    reply_release(&reply);
+    return true;
+}
+
 /* Within a run a lost server comes back. The stream is asked for again, behind what was dealt with. */
 static bool resume(struct follow *follow, struct err *err)
 {
     struct request *request = &follow->watch->request, ack = {.operation = OP_ack};
-    const char *run = getenv("ZPROC_RUN");
-    bool placed = follow->done_rev > 0 || follow->context->session || request_has(request, after);
     bool lost = err->code == ERR_UNREACHABLE && follow->context->client;
-    if (!lost || !run || !*run || !placed || !out_flush(follow, err))
+    if (!lost || !in_run() || !out_flush(follow, err))
         return false;
     client_close(follow->context->client);
     follow->context->client = NULL;
@@ -238,10 +261,11 @@ static int stream_once(struct follow *follow, struct err *err)
 
 static int follow_stream(struct follow *follow, struct err *err)
 {
-    int status;
-    do
-        status = stream_once(follow, err);
-    while (status == FAILED && resume(follow, err));
+    int status = FAILED;
+    if (place(follow, err))
+        do
+            status = stream_once(follow, err);
+        while (status == FAILED && resume(follow, err));
     struct err ending = {0};
     bool settled = follow->id && (status >= 0 || err->code == ERR_TIMEOUT) && settle(follow, &ending);
     if (!settled && status == 0) {

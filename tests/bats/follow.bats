@@ -197,6 +197,28 @@ sets() {
   expect 124 '' zproc watch k --session s --follow --timeout 0
 }
 
+@test "within a run it outlives the server before its first event too, without a session" {
+  server_stop
+  local options=(--persist "$BATS_TEST_TMPDIR/state" --durability process --address "ipc://$BATS_TEST_TMPDIR/s")
+  server_start "${options[@]}"
+  zproc set k 0
+  for command in "watch k --follow --count 2" "watch k --live --count 2" "events --print value --count 2"; do
+    # shellcheck disable=SC2086
+    ZPROC_RUN=x follow_start zproc $command
+    kill -9 "$SERVER_PID"
+    wait "$SERVER_PID" || :
+    # It tries while nobody is there, and sees what is written before it is back.
+    read -rt 0.3 <> <(:) || :
+    kill -STOP "$FOLLOW_PID"
+    server_start "${options[@]}"
+    sets k 1 2
+    kill -CONT "$FOLLOW_PID"
+    follow_end 0
+    out_is $'1\n2'
+  done
+  ZPROC_RUN=x expect 0 2 zproc watch --equal k=2 --count 1
+}
+
 @test "what fell off the log is told, and the rest follows" {
   server_stop
   server_start --log-limit 64k
