@@ -15,6 +15,11 @@
 static void stop_by(struct run *run, int number)
 {
     run->lossy = true;
+    if (!run->begun || run->over) {
+        run->interrupt = number; /* nothing runs (any more): what is waited for is given up */
+        run_wake(run);
+        return;
+    }
     output_pause(run, false);
     run_event(run, (struct sup_event){.kind = SUP_STOP, .signal = number});
 }

@@ -24,20 +24,22 @@ static void claimed(struct run *run, struct task *task, int64_t tag, struct repl
     }
 }
 
-bool records_claim_again(struct run *run, struct err *err)
+void records_claim_again(const struct run *run, struct request *request)
 {
+    *request = (struct request){.operation = run->records.token ? OP_claim : OP_hello};
+    if (run->records.token)
+        request_set_str(request, FIELD_ns, str_of(run->records.space));
+}
+
+bool records_claimed_again(struct run *run, const struct reply *reply)
+{
+    const struct value *token = reply_field(reply, "token");
     if (!run->records.token)
         return true;
-    struct request request = {.operation = OP_claim};
-    struct reply reply;
-    request_set_str(&request, FIELD_ns, str_of(run->records.space));
-    if (!client_do(run->state.client, &request, (struct str){0}, REOPEN_MS, &reply, err))
+    if (!token || value_type(token) != VALUE_STRING)
         return false;
-    const struct value *token = reply_field(&reply, "token");
-    struct str text = token ? value_as_str(token) : STR("");
     free(run->records.token);
-    run->records.token = mem_copy(text.data, text.len);
-    reply_release(&reply);
+    run->records.token = mem_copy(value_as_str(token).data, value_as_str(token).len);
     return true;
 }
 
@@ -254,7 +256,7 @@ void records_touch(struct run *run, uint32_t number)
 void records_flush(struct run *run)
 {
     struct records *records = &run->records;
-    if (records->sending || !records->token || !run->state.client || records_clean(run))
+    if (records->sending || !records->token || run->state.closed || records_clean(run))
         return;
     if (records->gone)
         send_gone(run);

@@ -55,6 +55,7 @@ static void task_free(struct run *run, struct task *task)
         return;
     probes_end(run, task);
     notify_close(task);
+    state_leave(run, task);
     trigger_forget(task);
     free(task->name);
     free(task->session);
@@ -129,20 +130,6 @@ static void say(struct run *run, const struct sup_effect *effect)
         run_say(run, (int)effect->number, "%s", effect->text);
 }
 
-static void fence_answered(struct run *run, struct task *task, int64_t tag, struct reply *reply)
-{
-    (void)task;
-    (void)reply;
-    run_event(run, (struct sup_event){.kind = SUP_FENCE, .number = tag});
-}
-
-/* Answers of one connection keep their order: every event of an earlier change comes before this one. */
-static void send_fence(struct run *run, int64_t number)
-{
-    struct request request = {.operation = OP_len};
-    state_ask(run, &request, (struct str){0}, fence_answered, SUP_NO_TASK, number);
-}
-
 static void run_ended(struct run *run, int status)
 {
     run->over = true;
@@ -157,7 +144,7 @@ static void carry_out(struct run *run, const struct sup_effect *effect)
     if (effect->kind == SUP_SAY)
         say(run, effect);
     else if (effect->kind == SUP_SEND_FENCE)
-        send_fence(run, effect->number);
+        state_fence(run, effect->number);
     else if (effect->kind == SUP_END)
         run_ended(run, (int)effect->number);
     else if (effect->kind == SUP_STATUS)
@@ -240,11 +227,54 @@ void run_work(struct run *run)
     } while (state_pump(run) || run->effects.count > 0);
     timer_set(run->tick, run->over ? -1 : sup_deadline(run->sup));
     run->working = false;
+    run_wake(run);
 }
 
 static void tick(void *ctx)
 {
     run_event(ctx, (struct sup_event){.kind = SUP_TICK});
+}
+
+/* ---- Before the workers run, and after ---- */
+
+void run_wake(struct run *run)
+{
+    if (run->waiting)
+        loop_stop(run->loop);
+}
+
+void run_fail(struct run *run, const struct err *err)
+{
+    run->trouble = *err;
+    run->failed = true;
+    run_wake(run);
+}
+
+static void limit_reached(void *ctx)
+{
+    run_wake(ctx);
+}
+
+bool run_until(struct run *run, bool (*done)(const struct run *run), int64_t until_ms)
+{
+    run->waiting = true;
+    timer_set(run->limit, until_ms);
+    while (!done(run) && !run->failed && run->interrupt == 0 && time_now_ms() < until_ms)
+        loop_run(run->loop);
+    timer_set(run->limit, -1);
+    run->waiting = false;
+    return done(run);
+}
+
+/* Why a step of the start did not come about; late: when it took too long. */
+static bool start_fail(const struct run *run, const char *late, struct err *err)
+{
+    if (run->interrupt)
+        return err_set(err, ERR_INTERNAL, "interrupted before anything was started");
+    if (!run->failed && run->trouble.code == ERR_NONE)
+        return err_set(err, ERR_TIMEOUT, "%s", late);
+    *err = run->trouble;
+    return false;
 }
 
 /* ---- Start and end ---- */
@@ -270,19 +300,22 @@ static void record_address(struct run *run)
     }
 }
 
+static bool is_settled(const struct run *run)
+{
+    return state_pending(run) == 0;
+}
+
 static bool settle(struct run *run, struct err *err)
 {
-    while (state_pending(run) > 0)
-        if (!state_wait(run, time_now_ms() + STARTUP_MS, err))
-            return false;
-    return true;
+    AUTO_FREE char *late = mem_format("the state server at %s does not answer", run->address);
+    run->start_until = time_now_ms() + STARTUP_MS;
+    run_work(run);
+    return run_until(run, is_settled, run->start_until) || start_fail(run, late, err);
 }
 
 /* Two round trips: claim and initial state; then records and every session. */
 static bool open_state(struct run *run, struct err *err)
 {
-    if (!state_open(run, run->address, err))
-        return false;
     records_claim(run);
     records_initial(run);
     if (!settle(run, err))
@@ -294,9 +327,25 @@ static bool open_state(struct run *run, struct err *err)
     records_publish(run);
     if (!settle(run, err))
         return false;
-    state_attach(run);
     services_open(run);
     return true;
+}
+
+static bool is_served(const struct run *run)
+{
+    return run->address != NULL;
+}
+
+/* Our own connects by itself as soon as it serves. */
+static bool reach_server(struct run *run, struct err *err)
+{
+    run->start_until = time_now_ms() + STARTUP_MS;
+    if (!run->external)
+        return run_until(run, is_served, run->start_until) ||
+               start_fail(run, "the state server did not start in time", err);
+    run->address = mem_text(run->options->server ? run->options->server : run->plan->server.address);
+    server_connect(run);
+    return !run->failed || start_fail(run, "", err);
 }
 
 static bool start(struct run *run, struct err *err)
@@ -307,6 +356,7 @@ static bool start(struct run *run, struct err *err)
         return false;
     run->tick = timer_new(run->loop, tick, run);
     run->note = timer_new(run->loop, watch_note, run);
+    run->limit = timer_new(run->loop, limit_reached, run);
     run->server.timer = timer_new(run->loop, server_timer, run);
     run->external = run->options->server || run->plan->server.external;
     run_id_make(run->id);
@@ -316,19 +366,15 @@ static bool start(struct run *run, struct err *err)
     if (!open_folder(run, err))
         return false;
     run->sup = sup_new(run->plan, (uint64_t)time_now_us() ^ ((uint64_t)getpid() << 32));
-    if (run->external)
-        run->address = mem_text(run->options->server ? run->options->server : run->plan->server.address);
-    else if (!server_wait(run, err))
+    if (!reach_server(run, err))
         return false;
     record_address(run);
     return open_state(run, err);
 }
 
-static void limit_reached(void *ctx)
+static bool none_runs(const struct run *run)
 {
-    struct run *run = ctx;
-    run->late = true;
-    loop_stop(run->loop);
+    return run->processes == NULL;
 }
 
 /* Stop commands that outlive their worker. */
@@ -336,23 +382,23 @@ static void end_processes(struct run *run)
 {
     for (struct process *process = run->processes; process; process = process->next)
         child_kill(process->child);
-    struct timer *limit = timer_new(run->loop, limit_reached, run);
-    timer_set(limit, time_now_ms() + END_MS);
-    while (run->processes && !run->late)
-        loop_run(run->loop);
-    timer_free(limit);
+    run->interrupt = 0;
+    run_until(run, none_runs, time_now_ms() + END_MS);
+}
+
+static bool is_published(const struct run *run)
+{
+    return !run->records.sending || run->state.closed;
 }
 
 /* The last records, one after the other. */
 static void publish_end(struct run *run)
 {
-    struct err err;
     int64_t until = time_now_ms() + END_MS;
-    while (run->records.sending && state_wait(run, until, &err))
-        ;
+    run_until(run, is_published, until);
     records_flush(run);
-    while (run->records.sending && state_wait(run, until, &err))
-        ;
+    run_work(run);
+    run_until(run, is_published, until);
 }
 
 static void finish(struct run *run)
@@ -388,7 +434,7 @@ static void release(struct run *run)
     table_release(&run->logs);
     sink_close(&run->out);
     sink_close(&run->errors);
-    struct timer *timers[] = {run->tick, run->note};
+    struct timer *timers[] = {run->tick, run->note, run->limit};
     for (size_t i = 0; i < LENGTH_OF(timers); i++)
         if (timers[i])
             timer_free(timers[i]);
@@ -406,13 +452,16 @@ int run_main(struct run *run)
     sink_open(&run->out, run, STDOUT_FILENO);
     sink_open(&run->errors, run, STDERR_FILENO);
     if (start(run, &err)) {
+        run->begun = true;
         run_event(run, (struct sup_event){.kind = SUP_BEGIN});
         if (!run->over)
             loop_run(run->loop);
     } else {
         run_say(run, 2, "%s", err.message);
         run->over = false;
-        run->status = err.code == ERR_INVALID || err.code == ERR_DENIED ? 2 : 125;
+        run->status = run->interrupt                                      ? 128 + run->interrupt
+                      : err.code == ERR_INVALID || err.code == ERR_DENIED ? 2
+                                                                          : 125;
     }
     finish(run);
     release(run);

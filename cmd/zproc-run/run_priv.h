@@ -12,7 +12,6 @@ struct run;
 struct task;
 
 #define STARTUP_MS 5000 /* how long each step of the start may take */
-#define REOPEN_MS  500  /* and each step of taking up the connection to a server that was started again */
 
 /* ---- options.c ---- */
 
@@ -88,7 +87,8 @@ void control_close(struct run *run);
 struct server {
     struct endpoint endpoint;
     struct child *child;
-    int ready;                         /* read end of the pipe that says that it serves */
+    int ready; /* read end of the pipe that says that it serves; -1: closed */
+    struct watcher *ready_watcher;
     bool missed, lost, closing;        /* the connection broke; the state is gone; it is being stopped */
     char *end;                         /* how it ended, NULL: not known */
     char *persist;                     /* folder that keeps the state; NULL: it is in memory */
@@ -97,11 +97,15 @@ struct server {
     size_t start_count;
     struct timer *timer;
 };
-/* Binds and starts it; server_wait returns when it serves. */
+/* Binds and starts it; run->address is set and the connection begun once it serves. */
 bool server_start(struct run *run, struct err *err);
-bool server_wait(struct run *run, struct err *err);
-/* The connection broke: tells sup, with the server's end when that is known in a moment. */
-void server_missed(struct run *run, const char *why);
+/* One that is not ours. */
+void server_connect(struct run *run);
+/* The connection broke: tells sup, with the server's end when that is known in a moment; or starts it again.
+ */
+void server_missed(struct run *run, const struct err *why);
+/* The connection to the server that was started again is taken up. */
+void server_taken_up(struct run *run);
 /* The timer of the above, and of server_stop. */
 void server_timer(void *ctx);
 /* Stops it (runs the loop) and removes its socket. */
@@ -112,7 +116,10 @@ void server_stop(struct run *run);
 /* Called with the answer; reply->ok may be false. */
 typedef void answer_fn(struct run *run, struct task *task, int64_t tag, struct reply *reply);
 struct ask {
-    int64_t id;          /* 0: it waits for its turn to be sent */
+    struct ask_key {
+        int64_t link, id; /* the connection that it goes over; 0: it waits for its turn to be sent */
+    } key;
+    int64_t serial;      /* in the order in which they are sent */
     bool quick;          /* not one that waits on the server */
     bool again;          /* sent a second time: the first may have been done */
     struct queued *sent; /* the request, for a server that is started again; NULL: it waits for its turn */
@@ -121,20 +128,34 @@ struct ask {
     uint32_t task;       /* SUP_NO_TASK: none; an answer for a forgotten task is dropped */
     int64_t tag;
 };
-struct state {
-    struct client *client;
+/* A connection. */
+struct link {
+    struct client *client; /* NULL: not open */
     struct watcher *watcher;
+    size_t tasks; /* that watch over it */
+};
+struct state {
+    struct link *links; /* opened when they are needed */
+    size_t link_count, link_capacity;
+    bool open, closed; /* what is queued is sent; nothing is asked any more */
+    int64_t lives;     /* how often all connections were closed */
+    int64_t serial;    /* of the ask that was sent last */
     struct table asks; /* those that were sent */
     size_t quick;      /* how many of them are answered at once */
     struct queued *first, *last;
     size_t queued;
+    struct fence *fences;
 };
-bool state_open(struct run *run, const char *address, struct err *err);
-/* Hands the connection over to the loop. */
-void state_attach(struct run *run);
+/* Connects to run->address without waiting; again: what was claimed is claimed before anything else is sent.
+ */
+bool state_connect(struct run *run, bool again, struct err *err);
+/* The connections are gone; what was not answered is asked once more when there is one again. */
+void state_detach(struct run *run);
 void state_close(struct run *run);
-/* To a server that was started again: claims what was claimed, and asks once more what was not answered. */
-bool state_reopen(struct run *run, struct err *err);
+/* SUP_FENCE comes after every event of an earlier change. */
+void state_fence(struct run *run, int64_t number);
+/* The task watches nothing any more. */
+void state_leave(struct run *run, struct task *task);
 /* Queues it to be sent in order; the ask is valid until its answer function has been called. NULL when the
  * connection is gone. value.data NULL: none. */
 struct ask *state_ask(struct run *run, struct request *request, struct str value, answer_fn *answer,
@@ -145,8 +166,6 @@ void state_keep(struct ask **owner, struct ask *ask);
 void state_cancel(struct run *run, struct ask **ask);
 /* Reads and writes what is possible. True when an answer was handed out. */
 bool state_pump(struct run *run);
-/* Waits until an answer was handed out: before the loop runs and after it. */
-bool state_wait(struct run *run, int64_t until_ms, struct err *err);
 size_t state_pending(const struct run *run);
 
 /* ---- record.c: the reserved namespace ---- */
@@ -161,8 +180,10 @@ struct records {
 };
 /* Sends the claim and the initial state; then, when those are answered, records_publish. */
 void records_claim(struct run *run);
-/* On a new connection: the token of the claim is another one. */
-bool records_claim_again(struct run *run, struct err *err);
+/* On a new connection the token of the claim is another one. The request that comes first there, and its
+ * answer: false when that is of no use. */
+void records_claim_again(const struct run *run, struct request *request);
+bool records_claimed_again(struct run *run, const struct reply *reply);
 void records_publish(struct run *run);
 void records_touch(struct run *run, uint32_t task); /* SUP_NO_TASK: the run's own */
 void records_flush(struct run *run);
@@ -200,6 +221,7 @@ struct task {
     char *session; /* NULL: none */
     struct event event;
     struct ask *armed, *awaited; /* requests that wait on the server */
+    size_t link;                 /* 1 + the connection that they go over; 0: none yet */
     int64_t awaited_ms;          /* since when; 0: not, or it has been said already */
     int64_t again_ms;            /* when its condition is to be asked for again; 0: not */
     struct process *process;     /* NULL: none runs */
@@ -227,6 +249,12 @@ void task_drop(struct run *run, struct task *task);
 void run_event(struct run *run, struct sup_event event);
 /* Everything that is due after an answer or an event; the loop's callbacks end in it. */
 void run_work(struct run *run);
+/* Before the workers run and after: the loop runs until `done`, the time, trouble or a signal. True: done. */
+bool run_until(struct run *run, bool (*done)(const struct run *run), int64_t until_ms);
+/* What run_until waits for may have come. */
+void run_wake(struct run *run);
+/* The run cannot start. */
+void run_fail(struct run *run, const struct err *err);
 /* A line for people on stderr. */
 void run_say(struct run *run, int level, const char *format, ...) PRINTF_LIKE(3, 4);
 
@@ -475,17 +503,21 @@ struct run {
     bool external; /* the server is not ours */
     char *address;
     struct state state;
-    size_t awaiting; /* conditions that wait on the server */
-    int64_t rev;     /* after the initial state */
+    int64_t rev; /* after the initial state */
     struct records records;
     struct sup *sup;
     struct sup_effects effects;
     size_t effect; /* the next to carry out */
     bool working;
-    struct timer *tick, *note;
-    struct table tasks; /* by number; triggers' runs and what was removed leave it when they are forgotten */
-    uint32_t met;       /* how many tasks of sup were taken in */
-    uint32_t born;      /* how many there were at the start */
+    struct timer *tick, *note, *limit;
+    bool begun, waiting; /* workers may run; run_until goes on */
+    bool failed;         /* it cannot start */
+    int interrupt;       /* the signal that came before that, 0: none */
+    struct err trouble;  /* why it cannot start; or what it tries again for */
+    int64_t start_until; /* how long */
+    struct table tasks;  /* by number; triggers' runs and what was removed leave it when they are forgotten */
+    uint32_t met;        /* how many tasks of sup were taken in */
+    uint32_t born;       /* how many there were at the start */
     struct services services;
     size_t name_width;
     struct process *processes;
@@ -495,7 +527,7 @@ struct run {
     bool paused,
         lossy; /* workers are paused; a stop was asked for: what the console cannot take is dropped */
     struct sink out, errors;
-    bool over, late; /* all has ended; what was left did not end in time */
+    bool over; /* all has ended */
     int status;
 };
 /* The whole run; the exit status. */

@@ -13,6 +13,7 @@
 #define END_KNOWN_MS    500 /* after a broken connection: how long the server's own end is waited for */
 #define START_WINDOW_MS 10000
 #define STOP_GRACE_MS   2000 /* then it is killed */
+#define RETRY_MS        50   /* after which a server that is not there yet is looked for again */
 
 static char *describe_end(const struct child_end *end)
 {
@@ -38,7 +39,21 @@ static void server_lost(struct run *run, const char *why)
     run_event(run, (struct sup_event){.kind = SUP_SERVER_LOST, .text = str_of(text)});
 }
 
-static bool server_again(struct run *run, struct err *err);
+static void server_again(struct run *run);
+
+/* All has ended: the last records are not worth another server. */
+static void close_late(struct run *run)
+{
+    state_close(run);
+    run_wake(run);
+}
+
+static void start_failed(struct run *run, const char *what)
+{
+    struct err err;
+    err_set(&err, ERR_INTERNAL, "%s", what);
+    run_fail(run, &err);
+}
 
 static void server_ended(void *ctx, struct child *child, const struct child_end *end)
 {
@@ -47,23 +62,26 @@ static void server_ended(void *ctx, struct child *child, const struct child_end 
     run->server.child = NULL;
     free(run->server.end);
     run->server.end = describe_end(end);
-    struct err err;
     if (run->server.closing)
         loop_stop(run->loop);
-    else if (run->over || run->server.lost)
+    else if (run->server.lost)
         return;
-    else if (!run->server.persist || (!run->state.watcher && !run->server.missed))
+    else if (!run->begun)
+        start_failed(run, "the state server ended while it was starting");
+    else if (run->over)
+        close_late(run);
+    else if (!run->server.persist)
         server_lost(run, run->server.end);
-    else if (server_again(run, &err))
-        run_work(run);
     else
-        server_lost(run, err.message);
+        server_again(run);
 }
 
 void server_timer(void *ctx)
 {
     struct run *run = ctx;
-    if (!run->server.closing && run->server.persist && run->server.child)
+    if (!run->begun && !run->server.closing)
+        server_connect(run);
+    else if (!run->server.closing && run->server.persist && run->server.child)
         child_kill(run->server.child); /* another one is started when it has ended */
     else if (!run->server.closing)
         server_lost(run, "closed the connection");
@@ -71,15 +89,47 @@ void server_timer(void *ctx)
         child_kill(run->server.child);
 }
 
-void server_missed(struct run *run, const char *why)
+/* Before anything runs: a server that is not ours may be starting. */
+static void connect_failed(struct run *run, const struct err *why)
 {
-    if (run->server.missed || run->server.lost || run->over)
+    run->trouble = *why;
+    if (run->external && why->code == ERR_UNREACHABLE && time_now_ms() < run->start_until)
+        timer_set(run->server.timer, time_now_ms() + RETRY_MS);
+    else
+        run_fail(run, why);
+}
+
+void server_missed(struct run *run, const struct err *why)
+{
+    if (run->server.lost)
         return;
+    if (run->over) {
+        close_late(run);
+        return;
+    }
+    state_detach(run);
+    if (!run->begun) {
+        connect_failed(run, why);
+        return;
+    }
     run->server.missed = true;
     if (run->server.child)
         timer_set(run->server.timer, time_now_ms() + END_KNOWN_MS);
     else
-        server_lost(run, why);
+        server_lost(run, why->message);
+}
+
+void server_connect(struct run *run)
+{
+    struct err err = {0};
+    if (!state_connect(run, run->begun, &err))
+        server_missed(run, &err);
+}
+
+void server_taken_up(struct run *run)
+{
+    run->server.missed = false;
+    timer_set(run->server.timer, -1);
 }
 
 static bool spawn_server(struct run *run, int ready, struct err *err)
@@ -166,12 +216,43 @@ static void persist_remove(struct server *server)
     server->persist = NULL;
 }
 
+static void ready_close(struct run *run)
+{
+    if (run->server.ready_watcher)
+        watcher_free(run->server.ready_watcher);
+    run->server.ready_watcher = NULL;
+    fd_close(&run->server.ready);
+}
+
+/* The line that it writes when it serves; without one it has ended, or is about to. */
+static void ready_readable(void *ctx, short events)
+{
+    struct run *run = ctx;
+    char line[512];
+    (void)events;
+    ssize_t got = read(run->server.ready, line, sizeof line);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (got > 0 && !memchr(line, '\n', (size_t)got))
+        return;
+    ready_close(run);
+    if (got <= 0)
+        return;
+    if (!run->address)
+        run->address = mem_text(run->server.endpoint.address);
+    server_connect(run);
+    run_work(run);
+    run_wake(run);
+}
+
 static bool server_launch(struct run *run, struct err *err)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
         return err_errno(err, errno, "cannot make a pipe");
+    ready_close(run);
     run->server.ready = ends[0];
+    run->server.ready_watcher = watcher_new(run->loop, ends[0], POLLIN, ready_readable, run);
     bool ok = spawn_server(run, ends[1], err);
     close(ends[1]);
     return ok;
@@ -190,31 +271,6 @@ bool server_start(struct run *run, struct err *err)
     return server_launch(run, err);
 }
 
-bool server_wait(struct run *run, struct err *err)
-{
-    AUTO_BUF struct buf line = {0};
-    int64_t until = time_now_ms() + STARTUP_MS;
-    while (!line.data || !memchr(line.data, '\n', line.len)) {
-        int64_t left = until - time_now_ms();
-        struct pollfd item = {.fd = run->server.ready, .events = POLLIN};
-        int found = left > 0 ? poll(&item, 1, (int)left) : 0;
-        if (found < 0 && errno == EINTR)
-            continue;
-        if (found == 0)
-            return err_set(err, ERR_TIMEOUT, "the state server did not start within %d s", STARTUP_MS / 1000);
-        ssize_t got = read(run->server.ready, buf_reserve(&line, 512), 512);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return err_set(err, ERR_INTERNAL, "the state server ended while it was starting");
-        buf_commit(&line, (size_t)got);
-    }
-    fd_close(&run->server.ready);
-    if (!run->address)
-        run->address = mem_text(run->server.endpoint.address);
-    return true;
-}
-
 /* Whether it may be started again: not when it has died too often lately. */
 static bool start_allowed(struct server *server, struct err *err)
 {
@@ -227,21 +283,24 @@ static bool start_allowed(struct server *server, struct err *err)
     return true;
 }
 
-/* The state is in its folder, and the socket is ours: clients notice a pause. */
-static bool server_again(struct run *run, struct err *err)
+/* The state is in its folder, and the socket is ours: clients notice a pause, and workers go on meanwhile. It
+ * has a while to start and to take up the connection; else it is killed, which leads here again. */
+static void server_again(struct run *run)
 {
     struct server *server = &run->server;
-    if (!start_allowed(server, err))
-        return false;
-    run_say(run, 1, "the state server %s; starting it again", server->end);
-    timer_set(server->timer, -1);
-    if (!server_launch(run, err))
-        return err_wrap(err, "%s and could not be started again", server->end);
-    server->missed = !server_wait(run, err) || !state_reopen(run, err);
-    if (server->missed && server->child)
-        child_kill(server->child); /* it is no better than the one before: its end leads here again */
-    fd_close(&server->ready);
-    return true;
+    struct err err = {0};
+    bool allowed = start_allowed(server, &err);
+    if (allowed) {
+        run_say(run, 1, "the state server %s; starting it again", server->end);
+        state_detach(run);
+        server->missed = true;
+        timer_set(server->timer, time_now_ms() + STARTUP_MS);
+    }
+    if (allowed && server_launch(run, &err))
+        return;
+    if (allowed)
+        err_wrap(&err, "%s and could not be started again", server->end);
+    server_lost(run, err.message);
 }
 
 void server_stop(struct run *run)
@@ -257,7 +316,7 @@ void server_stop(struct run *run)
     if (server->timer)
         timer_free(server->timer);
     server->timer = NULL;
-    fd_close(&server->ready);
+    ready_close(run);
     endpoint_close(&server->endpoint);
     persist_remove(server);
     free(server->end);

@@ -92,16 +92,18 @@ void services_check(struct run *run)
         parked_check(run, false);
 }
 
+static bool are_answered(const struct run *run)
+{
+    return run->state.closed || (run->state.quick == 0 && run->state.queued == 0);
+}
+
 void services_close(struct run *run)
 {
-    struct err err;
-    int64_t until = time_now_ms() + END_MS;
-    if (!run->services.parked || !run->state.client)
+    if (!run->services.parked || run->state.closed)
         return;
     parked_check(run, true);
-    while (run->state.client && (run->state.quick > 0 || run->state.queued > 0) &&
-           state_wait(run, until, &err))
-        ;
+    run_work(run);
+    run_until(run, are_answered, time_now_ms() + END_MS);
 }
 
 void services_release(struct services *services)

@@ -1,34 +1,79 @@
-/* The connection to the state server. Every request is sent at once and answered by a function later, so that
- * a slow server never holds up the children. */
+/* The connections to the state server. Every request is sent at once and answered by a function later, so
+ * that a slow server, or one that is started again, never holds up the children. */
 #include "run_priv.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 
 #define QUICK_MAX 12 /* requests that are answered at once: how many are on their way */
+#define LINK_TASKS                                                                                           \
+    300 /* that share a connection for what they watch: the server lets one have 1,024 waits                 \
+         */
 
 static struct str ask_key(const struct ask *ask)
 {
-    return (struct str){(const char *)&ask->id, sizeof ask->id};
+    return (struct str){(const char *)&ask->key, sizeof ask->key};
 }
 
-bool state_open(struct run *run, const char *address, struct err *err)
-{
-    run->state.client = client_open(address, STARTUP_MS, err);
-    return run->state.client != NULL;
-}
+/* ---- Connections: the first one has the claims, and does all but the watches of many tasks ---- */
 
-static void state_ready(void *ctx, short events)
+static void link_ready(void *ctx, short events)
 {
     (void)events;
     run_work(ctx);
 }
 
-void state_attach(struct run *run)
+static bool link_open(struct run *run, size_t number, struct err *err)
 {
-    run->state.watcher = watcher_new(run->loop, client_fd(run->state.client),
-                                     client_events(run->state.client), state_ready, run);
+    struct link *link = &run->state.links[number];
+    link->client = client_begin(run->address, err);
+    if (!link->client)
+        return false;
+    link->watcher =
+        watcher_new(run->loop, client_fd(link->client), client_events(link->client), link_ready, run);
+    return true;
+}
+
+static void links_close(struct state *state)
+{
+    for (size_t i = 0; i < state->link_count; i++) {
+        struct link *link = &state->links[i];
+        if (link->watcher)
+            watcher_free(link->watcher);
+        client_close(link->client);
+        link->watcher = NULL;
+        link->client = NULL;
+    }
+    state->open = false;
+    state->lives++;
+}
+
+static size_t link_add(struct state *state)
+{
+    mem_grow(state->links, state->link_capacity, state->link_count);
+    state->links[state->link_count] = (struct link){0};
+    return state->link_count++;
+}
+
+/* What a task watches goes over one connection, so that an end of it and the next one keep their order. */
+static size_t link_of(struct state *state, struct task *task)
+{
+    if (task->link > 0)
+        return task->link - 1;
+    size_t i = 0;
+    while (i < state->link_count && state->links[i].tasks >= LINK_TASKS)
+        i++;
+    if (i == state->link_count)
+        link_add(state);
+    state->links[i].tasks++;
+    task->link = i + 1;
+    return i;
+}
+
+void state_leave(struct run *run, struct task *task)
+{
+    if (task->link > 0 && task->link <= run->state.link_count)
+        run->state.links[task->link - 1].tasks--;
+    task->link = 0;
 }
 
 /* ---- Requests that wait for their turn ---- */
@@ -55,6 +100,14 @@ static void queued_free(struct queued *queued)
     free(queued);
 }
 
+static void queue_link(struct state *state, struct queued *queued)
+{
+    queued->next = NULL;
+    *(state->last ? &state->last->next : &state->first) = queued;
+    state->last = queued;
+    state->queued++;
+}
+
 static void queue_add(struct state *state, struct ask *ask, const struct request *request, struct str value)
 {
     struct queued *queued = mem_new(sizeof *queued);
@@ -70,9 +123,7 @@ static void queue_add(struct state *state, struct ask *ask, const struct request
         if (field_info((enum field)field)->kind == FIELD_KEYS)
             queued->request.field[field].keys = value_ref(request->field[field].keys);
     }
-    *(state->last ? &state->last->next : &state->first) = queued;
-    state->last = queued;
-    state->queued++;
+    queue_link(state, queued);
 }
 
 static void queue_remove(struct state *state, const struct ask *ask)
@@ -110,11 +161,13 @@ static void answer_ask(struct run *run, struct ask *ask, struct reply *reply)
 static bool send_ask(struct run *run, struct ask *ask, struct request *request, struct str value)
 {
     struct reply reply = {0};
-    ask->id = client_send(run->state.client, request, value, &reply.error);
-    if (ask->id == 0) {
+    struct client *client = run->state.links[ask->key.link].client;
+    ask->key.id = client_send(client, request, value, &reply.error);
+    if (ask->key.id == 0) {
         answer_ask(run, ask, &reply);
         return false;
     }
+    ask->serial = ++run->state.serial;
     table_put(&run->state.asks, ask_key(ask), ask);
     run->state.quick += ask->quick;
     return true;
@@ -127,10 +180,22 @@ static bool has_room(const struct state *state)
     return state->quick < QUICK_MAX;
 }
 
+/* The connection that the first request in the queue goes over. */
+static bool link_prepare(struct run *run)
+{
+    struct state *state = &run->state;
+    size_t number = (size_t)state->first->ask->key.link;
+    struct err err = {0};
+    if (state->links[number].client || link_open(run, number, &err))
+        return true;
+    server_missed(run, &err);
+    return false;
+}
+
 static void send_queued(struct run *run)
 {
     struct state *state = &run->state;
-    while (state->client && !run->server.missed && state->first && has_room(state)) {
+    while (state->open && state->first && has_room(state) && link_prepare(run)) {
         struct queued *queued = state->first;
         state->first = queued->next;
         if (!state->first)
@@ -148,45 +213,112 @@ static void send_queued(struct run *run)
     }
 }
 
-struct ask *state_ask(struct run *run, struct request *request, struct str value, answer_fn *answer,
-                      uint32_t task, int64_t tag)
+static struct ask *ask_new(const struct request *request, size_t link, answer_fn *answer, uint32_t task,
+                           int64_t tag)
 {
-    struct state *state = &run->state;
-    if (!state->client && !run->server.missed)
-        return NULL;
     struct ask *ask = mem_new(sizeof *ask);
     *ask = (struct ask){.answer = answer,
+                        .key.link = (int64_t)link,
                         .task = task,
                         .tag = tag,
                         .quick = op_info(request->operation)->kind != OP_KIND_WAIT};
-    /* One queue for all, so that requests keep their order; the next turn of the loop sends. */
-    queue_add(state, ask, request, value);
     return ask;
+}
+
+/* One queue for all, so that requests keep their order; the next turn of the loop sends. */
+static struct ask *ask_over(struct run *run, size_t link, struct request *request, struct str value,
+                            answer_fn *answer, uint32_t task, int64_t tag)
+{
+    if (run->state.closed)
+        return NULL;
+    if (run->state.link_count == 0)
+        link_add(&run->state);
+    struct ask *ask = ask_new(request, link, answer, task, tag);
+    queue_add(&run->state, ask, request, value);
+    return ask;
+}
+
+struct ask *state_ask(struct run *run, struct request *request, struct str value, answer_fn *answer,
+                      uint32_t number, int64_t tag)
+{
+    struct task *task = request->operation == OP_watch ? run_task(run, number) : NULL;
+    size_t link = task && !run->state.closed ? link_of(&run->state, task) : 0;
+    return ask_over(run, link, request, value, answer, number, tag);
+}
+
+/* ---- Fences ---- */
+
+struct fence {
+    int64_t number;
+    size_t left; /* connections that have not answered */
+    struct fence *next;
+};
+
+static void fence_answered(struct run *run, struct task *task, int64_t tag, struct reply *reply)
+{
+    (void)task;
+    (void)reply;
+    for (struct fence **at = &run->state.fences; *at; at = &(*at)->next) {
+        struct fence *fence = *at;
+        if (fence->number != tag)
+            continue;
+        if (--fence->left > 0)
+            return;
+        *at = fence->next;
+        free(fence);
+        run_event(run, (struct sup_event){.kind = SUP_FENCE, .number = tag});
+        return;
+    }
+}
+
+/* Answers of one connection keep their order: every event of an earlier change comes before this one. */
+void state_fence(struct run *run, int64_t number)
+{
+    struct state *state = &run->state;
+    if (state->closed)
+        return;
+    struct fence *fence = mem_new(sizeof *fence);
+    *fence = (struct fence){.number = number, .next = state->fences};
+    state->fences = fence;
+    for (size_t i = 0; i == 0 || i < state->link_count; i++) {
+        struct request request = {.operation = OP_len};
+        if (i > 0 && state->links[i].tasks == 0)
+            continue;
+        fence->left++;
+        ask_over(run, i, &request, (struct str){0}, fence_answered, SUP_NO_TASK, number);
+    }
+}
+
+/* ---- Ending ---- */
+
+static void ask_free(struct ask *ask)
+{
+    if (ask->owner)
+        *ask->owner = NULL;
+    if (ask->sent)
+        queued_free(ask->sent);
+    free(ask);
 }
 
 void state_close(struct run *run)
 {
     struct state *state = &run->state;
     size_t at = 0;
-    for (struct ask *ask; (ask = table_next(&state->asks, &at));) {
-        if (ask->owner)
-            *ask->owner = NULL;
-        if (ask->sent)
-            queued_free(ask->sent);
-        free(ask);
-    }
+    for (struct ask *ask; (ask = table_next(&state->asks, &at));)
+        ask_free(ask);
     table_release(&state->asks);
     for (struct queued *queued = state->first, *next; queued; queued = next) {
         next = queued->next;
-        if (queued->ask->owner)
-            *queued->ask->owner = NULL;
-        free(queued->ask);
+        ask_free(queued->ask);
         queued_free(queued);
     }
-    if (state->watcher)
-        watcher_free(state->watcher);
-    client_close(state->client);
-    *state = (struct state){0};
+    for (struct fence *fence = state->fences, *next; fence; fence = next) {
+        next = fence->next;
+        free(fence);
+    }
+    links_close(state);
+    free(state->links);
+    *state = (struct state){.closed = true, .lives = state->lives};
 }
 
 void state_keep(struct ask **owner, struct ask *ask)
@@ -202,25 +334,26 @@ void state_cancel(struct run *run, struct ask **ask)
         return;
     struct ask *ended = *ask;
     struct request request = {.operation = OP_cancel};
-    request_set_int(&request, FIELD_call, ended->id);
+    bool sent = ended->key.id != 0;
+    size_t link = (size_t)ended->key.link;
+    request_set_int(&request, FIELD_call, ended->key.id);
     *ask = NULL;
     /* It is not answered any more; an answer that is on its way already finds nobody. */
-    if (ended->id == 0)
+    if (!sent)
         queue_remove(&run->state, ended);
     else
         table_remove(&run->state.asks, ask_key(ended));
-    bool sent = ended->id != 0;
     if (ended->sent)
         queued_free(ended->sent);
     free(ended);
     if (sent)
-        state_ask(run, &request, (struct str){0}, NULL, SUP_NO_TASK, 0);
+        ask_over(run, link, &request, (struct str){0}, NULL, SUP_NO_TASK, 0);
 }
 
-static void hand_out(struct run *run, struct reply *reply)
+static void hand_out(struct run *run, size_t link, struct reply *reply)
 {
-    struct ask *ask =
-        table_remove(&run->state.asks, (struct str){(const char *)&reply->id, sizeof reply->id});
+    struct ask_key key = {(int64_t)link, reply->id};
+    struct ask *ask = table_remove(&run->state.asks, (struct str){(const char *)&key, sizeof key});
     if (!ask)
         return;
     run->state.quick -= ask->quick;
@@ -234,101 +367,123 @@ static void hand_out(struct run *run, struct reply *reply)
 
 static int sent_order(const void *a, const void *b)
 {
-    int64_t left = (*(struct ask *const *)a)->id, right = (*(struct ask *const *)b)->id;
+    int64_t left = (*(struct ask *const *)a)->serial, right = (*(struct ask *const *)b)->serial;
     return (left > right) - (left < right);
+}
+
+/* About requests and calls of the connection that is gone: their numbers mean something else on the next. */
+static bool is_bound(const struct queued *queued)
+{
+    return queued->request.operation == OP_cancel || queued->request.operation == OP_answer;
 }
 
 /* What was not answered goes to the front of the queue, in the order in which it was sent. */
 static void requeue(struct state *state)
 {
     struct ask **asks = mem_array(state->asks.count + 1, sizeof(*asks));
+    struct queued *rest = state->first, *next;
     size_t count = 0, at = 0;
     for (struct ask *ask; (ask = table_next(&state->asks, &at));)
         asks[count++] = ask;
     table_release(&state->asks);
     qsort(asks, count, sizeof(*asks), sent_order);
-    for (size_t i = count; i > 0; i--) {
-        struct ask *ask = asks[i - 1];
+    state->first = state->last = NULL;
+    state->queued = state->quick = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct ask *ask = asks[i];
         struct queued *queued = ask->sent;
-        queued->next = state->first;
-        state->first = queued;
-        if (!state->last)
-            state->last = queued;
-        state->queued++;
-        ask->sent = NULL;
-        ask->id = 0;
+        ask->key.id = 0;
         ask->again = true;
+        if (!queued || is_bound(queued)) {
+            ask_free(ask);
+            continue;
+        }
+        ask->sent = NULL;
+        queue_link(state, queued);
     }
-    state->quick = 0;
     free(asks);
+    for (; rest; rest = next) {
+        next = rest->next;
+        if (!is_bound(rest)) {
+            queue_link(state, rest);
+            continue;
+        }
+        ask_free(rest->ask);
+        queued_free(rest);
+    }
 }
 
-bool state_reopen(struct run *run, struct err *err)
+void state_detach(struct run *run)
+{
+    links_close(&run->state);
+    requeue(&run->state);
+}
+
+/* The claim has its new token, or the server has greeted: what was queued may follow. */
+static void taken_up(struct run *run, struct task *task, int64_t tag, struct reply *reply)
+{
+    (void)task;
+    (void)tag;
+    if (!reply->ok || !records_claimed_again(run, reply)) {
+        server_missed(run, &reply->error);
+        return;
+    }
+    run->state.open = true;
+    server_taken_up(run);
+}
+
+bool state_connect(struct run *run, bool again, struct err *err)
 {
     struct state *state = &run->state;
-    if (state->watcher)
-        watcher_free(state->watcher);
-    state->watcher = NULL;
-    client_close(state->client);
-    state->client = NULL;
-    requeue(state);
-    /* It said that it serves. If it has died since, only the socket's backlog takes the connection. */
-    state->client = client_open_within(run->address, REOPEN_MS, 0, err);
-    if (!state->client || !records_claim_again(run, err))
+    if (state->link_count == 0)
+        link_add(state);
+    if (!link_open(run, 0, err))
         return false;
-    state_attach(run);
+    state->open = !again;
+    if (!again)
+        return true;
+    struct request request;
+    records_claim_again(run, &request);
+    send_ask(run, ask_new(&request, 0, taken_up, SUP_NO_TASK, 0), &request, (struct str){0});
     return true;
+}
+
+/* ---- The loop's side ---- */
+
+static bool link_pump(struct run *run, size_t number)
+{
+    struct state *state = &run->state;
+    struct client *client = state->links[number].client;
+    int64_t life = state->lives;
+    struct err err = {0};
+    struct reply reply;
+    bool any = false;
+    if (!client)
+        return false;
+    bool alive = client_step(client, &err);
+    while (state->lives == life && client_next(client, &reply)) {
+        hand_out(run, number, &reply);
+        reply_release(&reply);
+        any = true;
+    }
+    if (state->lives != life)
+        return any;
+    watcher_set(state->links[number].watcher, alive ? client_events(client) : 0);
+    if (!alive && !any)
+        server_missed(run, &err);
+    return any;
 }
 
 bool state_pump(struct run *run)
 {
-    struct err err;
-    if (!run->state.client)
-        return false;
+    bool any = false;
     send_queued(run);
-    if (!run->state.client)
-        return false;
-    bool alive = client_step(run->state.client, &err), any = false;
-    struct reply reply;
-    while (run->state.client && client_next(run->state.client, &reply)) {
-        hand_out(run, &reply);
-        reply_release(&reply);
-        any = true;
-    }
-    if (!run->state.client)
-        return any;
-    if (run->state.watcher)
-        watcher_set(run->state.watcher, alive ? client_events(run->state.client) : 0);
-    if (!alive && !any)
-        server_missed(run, err.message);
+    for (size_t i = 0; i < run->state.link_count; i++)
+        any = link_pump(run, i) || any;
     return any;
 }
 
 size_t state_pending(const struct run *run)
 {
     return run->state.asks.count + run->state.queued;
-}
-
-bool state_wait(struct run *run, int64_t until_ms, struct err *err)
-{
-    struct client *client = run->state.client;
-    while (client) {
-        bool any = false;
-        struct reply reply;
-        send_queued(run);
-        if (!client_step(client, err))
-            return false;
-        while (client_next(client, &reply)) {
-            hand_out(run, &reply);
-            reply_release(&reply);
-            any = true;
-        }
-        if (any)
-            return true;
-        int64_t wait = until_ms - time_now_ms();
-        struct pollfd item = {.fd = client_fd(client), .events = client_events(client)};
-        if (wait <= 0 || poll(&item, 1, (int)wait) == 0)
-            return err_set(err, ERR_TIMEOUT, "the state server does not answer");
-    }
-    return err_set(err, ERR_UNREACHABLE, "no connection to the state server");
 }

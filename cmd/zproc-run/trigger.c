@@ -71,7 +71,8 @@ static void trigger_answered(struct run *run, struct task *task, int64_t tag, st
         event.number = task->event.revision;
     } else if (reply->error.code == ERR_LOST) {
         event.kind = SUP_TRIGGER_LOST;
-        event.number = strtoll(reply->error.message, NULL, 10); /* the message begins with how many */
+        const struct value *missed = reply_field(reply, "missed");
+        event.number = missed && value_type(missed) == VALUE_INT ? value_as_int(missed) : 0;
     } else {
         event.kind = SUP_TRIGGER_FAILED;
         event.text = str_of(reply->error.message);

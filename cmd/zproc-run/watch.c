@@ -4,8 +4,7 @@
 #include <stdlib.h>
 
 #define NOTE_MS  1000 /* after which a missing key is pointed out */
-#define AGAIN_MS 500  /* after which a condition that there was no room for is asked for again */
-#define AWAITS   500 /* conditions that wait on the server at a time; it lets a connection have 1,024 waits */
+#define AGAIN_MS 500  /* after which a condition that the server refused is asked for again */
 
 struct ask *watch_when(struct run *run, const struct task *task, const struct expr *when, answer_fn *answer)
 {
@@ -20,7 +19,6 @@ struct ask *watch_when(struct run *run, const struct task *task, const struct ex
 static void condition_answered(struct run *run, struct task *task, int64_t tag, struct reply *reply)
 {
     (void)tag;
-    run->awaiting--;
     task->awaited_ms = 0;
     if (reply->ok) {
         run_event(run, (struct sup_event){.kind = SUP_CONDITION, .ref = {.task = task->number}});
@@ -35,12 +33,6 @@ static void condition_answered(struct run *run, struct task *task, int64_t tag, 
 void watch_await(struct run *run, struct task *task)
 {
     watch_await_end(run, task);
-    if (run->awaiting >= AWAITS) {
-        task->again_ms = time_now_ms() + AGAIN_MS; /* some of them will end */
-        timer_set(run->note, task->again_ms);
-        return;
-    }
-    run->awaiting++;
     task->awaited_ms = time_now_ms();
     state_keep(&task->awaited, watch_when(run, task, task->worker->when, condition_answered));
     if (run->terminal)
@@ -50,8 +42,6 @@ void watch_await(struct run *run, struct task *task)
 void watch_await_end(struct run *run, struct task *task)
 {
     task->awaited_ms = task->again_ms = 0;
-    if (task->awaited)
-        run->awaiting--;
     state_cancel(run, &task->awaited);
 }
 
