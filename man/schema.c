@@ -37,6 +37,11 @@ static const struct {
     {"map of one key", "\"type\": [\"object\", \"null\"], \"minProperties\": 1, \"maxProperties\": 1"},
     {"map of workers", "\"type\": [\"object\", \"null\"], \"propertyNames\": {\"$ref\": \"#/$defs/name\"}, "
                        "\"additionalProperties\": {\"$ref\": \"#/$defs/worker\"}"},
+    {"integer or unlimited", "\"anyOf\": [{\"type\": [\"integer\", \"null\"]}, {\"const\": \"unlimited\"}]"},
+    {"size or unlimited", "\"anyOf\": [{\"$ref\": \"#/$defs/size\"}, {\"const\": \"unlimited\"}]"},
+    {"duration or unlimited", "\"anyOf\": [{\"$ref\": \"#/$defs/duration\"}, {\"const\": \"unlimited\"}]"},
+    {"map of launchers", "\"type\": [\"object\", \"boolean\", \"null\"], \"not\": {\"const\": true}, "
+                         "\"additionalProperties\": {\"$ref\": \"#/$defs/launchers\"}"},
     {"list of files", "\"type\": [\"array\", \"null\"], \"items\": {\"anyOf\": [{\"type\": \"string\"}, "
                       "{\"$ref\": \"#/$defs/include\"}]}"},
     {"worker", "\"$ref\": \"#/$defs/worker\""},

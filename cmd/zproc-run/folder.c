@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KEPT_RUNS  20 /* whose logs are kept */
 #define RECORD_MAX 4096
 #define ANSWER_MS  500 /* a server that says nothing for so long is not one to lead others to */
 
@@ -85,13 +84,13 @@ static void remove_run(const char *logs, const char *id)
 }
 
 /* Before a new run has its folder: among runs of one millisecond the newest cannot be told by its name. */
-static void make_room(const char *root)
+static void make_room(const char *root, int64_t keep)
 {
     AUTO_FREE char *logs = mem_format("%s/logs", root);
     struct dirent **runs;
     int count = scandir(logs, &runs, is_run_id, alphasort);
     for (int i = 0; i < count; i++) {
-        if (i <= count - KEPT_RUNS)
+        if (i <= count - keep)
             remove_run(logs, runs[i]->d_name);
         free(runs[i]);
     }
@@ -99,10 +98,10 @@ static void make_room(const char *root)
         free(runs);
 }
 
-static bool make_logs(struct folder *folder, const char *id, struct err *err)
+static bool make_logs(struct folder *folder, const char *id, int64_t keep, struct err *err)
 {
     folder->run = mem_format("%s/logs/%s", folder->root, id);
-    make_room(folder->root);
+    make_room(folder->root, keep);
     if (!dir_make(folder->run, 0755, err))
         return false;
     folder->lock = open(folder->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -124,7 +123,7 @@ bool folder_open(struct folder *folder, const struct plan *plan, const char *id,
     if (!dir_make(folder->root, 0755, err))
         return err_wrap(err, "no place for logs (run.dir in the manifest names another)");
     write_gitignore(folder->root);
-    return !logs || make_logs(folder, id, err);
+    return !logs || make_logs(folder, id, plan->run.keep, err);
 }
 
 /* What is recorded there by this user; NULL: nothing. */

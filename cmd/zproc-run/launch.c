@@ -3,6 +3,8 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define VALUE_MAX (64 * 1024) /* a longer value is passed as a file */
 
@@ -140,6 +142,86 @@ static bool set_dir(struct launch *launch, const struct scope *scope, struct err
     return launch->dir != NULL;
 }
 
+/* What follows from who it runs as; what the manifest sets lies over it. */
+static bool set_login(struct environment *env, const struct plan_worker *worker, struct err *err)
+{
+    struct account account = {0};
+    bool ok = !worker->user || account_find(&account, worker->user, err);
+    if (!ok)
+        err_wrap(err, "'user'");
+    if (ok && worker->user) {
+        environment_set(env, "HOME", account.home);
+        environment_set(env, "USER", account.login);
+        environment_set(env, "LOGNAME", account.login);
+    }
+    account_release(&account);
+    return ok;
+}
+
+static void set_limits(struct launch *launch, const struct plan_limits *limits)
+{
+    static const struct {
+        int resource;
+        const char *name;
+    } kinds[] = {
+        [LIMIT_NOFILE] = {RLIMIT_NOFILE, "nofile"},
+        [LIMIT_CORE] = {RLIMIT_CORE, "core"},
+        [LIMIT_CPU_TIME] = {RLIMIT_CPU, "cpu_time"},
+        [LIMIT_ADDRESS_SPACE] = {RLIMIT_AS, "address_space"},
+    };
+    struct child_spec *spec = &launch->spec;
+    for (size_t i = 0; i < LIMIT_KINDS; i++) {
+        const struct plan_limit *limit = &limits->items[i];
+        if (!limit->given)
+            continue;
+        bool time = i == LIMIT_CPU_TIME;
+        uint64_t value = limit->value < 0 ? RLIM_INFINITY
+                         : time           ? ((uint64_t)limit->value + 999) / 1000
+                                          : (uint64_t)limit->value;
+        launch->limits[spec->limit_count++] = (struct child_limit){
+            .resource = kinds[i].resource,
+            .soft = value,
+            .hard = time && limit->value >= 0 ? value + 1 : value, /* SIGXCPU comes before SIGKILL */
+            .name = kinds[i].name,
+        };
+    }
+    spec->limits = launch->limits;
+    spec->nice = limits->has_nice ? &limits->nice : NULL;
+}
+
+/* The file that stands for stdin. */
+static bool set_input(struct launch *launch, struct run *run, struct task *task, struct err *err)
+{
+    const struct plan_stdin *input = &task->worker->input;
+    struct scope scope = {.run = run, .task = task, .env = &launch->env};
+    AUTO_BUF struct buf text = {0};
+    switch (input->kind) {
+    case STDIN_DEFAULT:
+    case STDIN_NULL:
+        return true;
+    case STDIN_INHERIT:
+        launch->spec.input = CHILD_STDIN_INHERIT;
+        return true;
+    case STDIN_SNAPSHOT:
+        if (!task->snapshot)
+            return true;
+        launch->spec.input = CHILD_STDIN_FILE;
+        launch->spec.input_file = task->snapshot;
+        return true;
+    case STDIN_FILE:
+        launch->input = expand_path(&scope, &input->text, err);
+        break;
+    case STDIN_TEXT:
+        if (!scope_expand(&scope, &input->text, &text, err))
+            return err_wrap(err, "cannot fill in \"%s\"", input->text.raw);
+        launch->input = task_file(run, task, "stdin", buf_str(&text), err);
+        break;
+    }
+    launch->spec.input = CHILD_STDIN_FILE;
+    launch->spec.input_file = launch->input;
+    return launch->input != NULL;
+}
+
 static void set_spec(struct launch *launch, const struct run *run, const struct task *task,
                      enum launch_what what)
 {
@@ -148,15 +230,15 @@ static void set_spec(struct launch *launch, const struct run *run, const struct 
         .argv = launch->argv.items,
         .env = launch->env.items,
         .dir = launch->dir,
-        .input = direct                                            ? CHILD_STDIN_INHERIT
-                 : what == LAUNCH_WORKER && task->snapshot != NULL ? CHILD_STDIN_FILE
-                                                                   : CHILD_STDIN_NULL,
-        .input_file = task->snapshot,
+        .input = direct ? CHILD_STDIN_INHERIT : CHILD_STDIN_NULL,
         .inherit_output = direct,
         .die_with_parent = true,
         .keep_orphans = !task->worker->cleanup,
         .marks = {launch->marks[0], launch->marks[1]},
+        .user = task->worker->user ? &launch->account.user : NULL,
     };
+    if (what == LAUNCH_WORKER)
+        set_limits(launch, &task->worker->limits);
 }
 
 bool launch_environment(const struct scope *scope, bool retry, struct err *err)
@@ -164,9 +246,9 @@ bool launch_environment(const struct scope *scope, bool retry, struct err *err)
     const struct plan_worker *worker = scope->task->worker;
     environment_inherit(scope->env);
     const struct plan *plan = scope->run->plan;
-    return apply_env(scope, &plan->file_env, err) && apply_env(scope, &plan->env, err) &&
-           apply_env(scope, &worker->file_env, err) && apply_env(scope, &worker->env, err) &&
-           (!retry || apply_env(scope, &worker->retry.env, err));
+    return set_login(scope->env, worker, err) && apply_env(scope, &plan->file_env, err) &&
+           apply_env(scope, &plan->env, err) && apply_env(scope, &worker->file_env, err) &&
+           apply_env(scope, &worker->env, err) && (!retry || apply_env(scope, &worker->retry.env, err));
 }
 
 bool launch_prepare(struct launch *launch, struct run *run, struct task *task, enum launch_what what,
@@ -178,13 +260,19 @@ bool launch_prepare(struct launch *launch, struct run *run, struct task *task, e
     if (!sup_task_at(run->sup, task->number, &info))
         return err_set(err, ERR_INTERNAL, "the task is gone");
     bool retry = info.attempt > 1;
+    if (worker->user && !account_find(&launch->account, worker->user, err))
+        return err_wrap(err, "'user'");
     if (!launch_environment(&scope, retry, err) || !secrets_learn(run, worker, &launch->env, err) ||
         !set_own(launch, run, task, &info, err) || !set_dir(launch, &scope, err))
         return false;
     const struct plan_texts *args = retry && worker->retry.has_args ? &worker->retry.args : &worker->args;
-    bool ok = what == LAUNCH_WORKER ? add_command(&launch->argv, &scope, &worker->run, args, err)
-              : what == LAUNCH_STOP ? add_command(&launch->argv, &scope, &worker->stop.run, NULL, err)
-                                    : add_command(&launch->argv, &scope, &worker->ready.exec, NULL, err);
+    bool ok = what != LAUNCH_WORKER || !worker->launcher ||
+              add_texts(&launch->argv, &scope, &worker->launcher->run, err);
+    if (!ok)
+        return false;
+    ok = what == LAUNCH_WORKER ? add_command(&launch->argv, &scope, &worker->run, args, err)
+         : what == LAUNCH_STOP ? add_command(&launch->argv, &scope, &worker->stop.run, NULL, err)
+                               : add_command(&launch->argv, &scope, &worker->ready.exec, NULL, err);
     if (!ok)
         return false;
     set_spec(launch, run, task, what);
@@ -196,6 +284,8 @@ void launch_release(struct launch *launch)
     environment_release(&launch->env);
     words_release(&launch->argv);
     free(launch->dir);
+    account_release(&launch->account);
+    free(launch->input);
     free(launch->marks[0]);
     free(launch->marks[1]);
     *launch = (struct launch){0};
@@ -289,12 +379,15 @@ static void spawn_now(struct run *run, struct task *task)
     struct process *process = NULL;
     int status = 125;
     bool ready = !task->worker->ready.notify || notify_open(run, task, &err);
-    if (ready && launch_prepare(&launch, run, task, LAUNCH_WORKER, &err)) {
+    if (ready && launch_prepare(&launch, run, task, LAUNCH_WORKER, &err) &&
+        set_input(&launch, run, task, &err)) {
         process = process_new(run, task, ref);
         buf_clear(process->output.tail);
         process->child = child_spawn(run->children, &launch.spec, &callbacks, process, &err);
         status = err.code == ERR_NOT_FOUND ? 127 : err.code == ERR_DENIED ? 126 : 125;
     }
+    if (launch.input && task->worker->input.kind == STDIN_TEXT)
+        unlink(launch.input); /* it is open by now, or not needed */
     launch_release(&launch);
     if (process && process->child) {
         task->process = process;

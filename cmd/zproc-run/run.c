@@ -369,6 +369,8 @@ static bool start(struct run *run, struct err *err)
     if (!reach_server(run, err))
         return false;
     record_address(run);
+    if (!accounts_check(run, err))
+        return false;
     return open_state(run, err);
 }
 
@@ -425,6 +427,7 @@ static void release(struct run *run)
     for (struct task *task; (task = table_next(&run->tasks, &at));)
         task_free(run, task);
     table_release(&run->tasks);
+    table_release(&run->logs);
     services_release(&run->services);
     records_release(&run->records);
     sup_effects_release(&run->effects);

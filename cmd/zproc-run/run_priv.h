@@ -374,6 +374,19 @@ struct scope {
 /* Appends the text with its templates filled in. */
 bool scope_expand(const struct scope *scope, const struct plan_text *text, struct buf *out, struct err *err);
 
+/* ---- account.c ---- */
+
+struct account {
+    struct child_user user;
+    char *login, *home;
+    gid_t *groups;
+};
+/* text: NAME, UID, NAME:GROUP or UID:GID; borrowed. To be released in any case. */
+bool account_find(struct account *account, const char *text, struct err *err);
+void account_release(struct account *account);
+/* Whether every worker can run as the user that it names. */
+bool accounts_check(const struct run *run, struct err *err);
+
 /* ---- launch.c ---- */
 
 struct words {
@@ -386,8 +399,11 @@ struct launch {
     struct environment env;
     struct words argv;
     char *dir;
+    struct account account; /* of `user` */
+    struct child_limit limits[LIMIT_KINDS];
     struct child_spec spec; /* points into the above */
     char *marks[2];
+    char *input; /* the file of stdin; NULL: none */
 };
 enum launch_what { LAUNCH_WORKER, LAUNCH_STOP, LAUNCH_PROBE };
 /* What the manifest puts into a worker's environment, over the inherited one. */

@@ -130,6 +130,29 @@ struct plan_log {
     bool hide;             /* from the terminal */
 };
 
+/* In the order of `stdin`'s words; a plan has no STDIN_DEFAULT. */
+enum plan_stdin_kind { STDIN_DEFAULT, STDIN_NULL, STDIN_INHERIT, STDIN_SNAPSHOT, STDIN_FILE, STDIN_TEXT };
+struct plan_stdin {
+    enum plan_stdin_kind kind;
+    struct plan_text text; /* the file's path, or what is read */
+};
+
+enum plan_limit_kind { LIMIT_NOFILE, LIMIT_CORE, LIMIT_CPU_TIME, LIMIT_ADDRESS_SPACE, LIMIT_KINDS };
+struct plan_limit {
+    bool given;
+    int64_t value; /* number, bytes or ms; -1: none */
+};
+struct plan_limits {
+    struct plan_limit items[LIMIT_KINDS];
+    bool has_nice;
+    int nice;
+};
+
+struct plan_launcher {
+    char *name;
+    struct plan_texts run; /* goes in front of a worker's command */
+};
+
 struct plan_worker {
     char *name, *description;
     struct plan_place place;
@@ -140,6 +163,10 @@ struct plan_worker {
     struct plan_text dir; /* raw NULL: `folder` */
     const char *folder;   /* absolute: of the file that it stands in first */
     char *namespace;
+    char *user; /* NAME, UID, NAME:GROUP or UID:GID; NULL: zproc's own */
+    struct plan_stdin input;
+    struct plan_limits limits;
+    const struct plan_launcher *launcher; /* NULL: none */
     bool service, stateful, start, optional, cleanup, restart_always, result_stdout;
     int replicas;
     struct plan_need *needs;
@@ -185,7 +212,10 @@ struct plan {
         struct plan_texts shell;
         char *dir; /* logs and records; as written */
         int64_t stop_grace_ms;
+        int64_t keep; /* runs whose records are kept */
     } run;
+    struct plan_launcher *launchers;
+    size_t launcher_count;
     struct value *vars;                /* map */
     struct plan_env file_env, env;     /* env lies over what env_file has */
     struct plan_namespace *namespaces; /* initial states; the first is "default" when `state` is given */

@@ -182,6 +182,7 @@ struct section {
 };
 extern const struct section manifest_section, worker_section, need_section, http_section;
 extern const struct section include_section, env_file_section, worker_env_file_section;
+extern const struct section stdin_section, limits_section, launcher_section;
 
 struct loader {
     struct diag diag;
@@ -235,6 +236,12 @@ void name_read(struct loader *loader, const struct node *node, void *target);
 void vars_read(struct loader *loader, const struct node *node, void *target);
 /* The current file as a file of variables; appends to env. */
 void dotenv_read(struct loader *loader, struct plan_env *env);
+void stdin_read(struct loader *loader, const struct node *node, void *target);
+void user_read(struct loader *loader, const struct node *node, void *target);
+void launchers_read(struct loader *loader, const struct node *node, void *target);
+void launcher_read(struct loader *loader, const struct node *node, void *target);
+/* Once the worker's keys are read; fills in what holds without the key. */
+void stdin_check(struct loader *loader, const struct node *map, struct plan_worker *worker);
 void plan_env_file_read(struct loader *loader, const struct node *node, void *target);
 void worker_env_file_read(struct loader *loader, const struct node *node, void *target);
 void run_finish(struct loader *loader, const struct node *map, void *target);

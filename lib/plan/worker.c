@@ -274,6 +274,7 @@ void worker_finish(struct loader *loader, const struct node *map, void *target)
         worker->restart_always = worker->service;
     if (loader->partial)
         return;
+    stdin_check(loader, map, worker);
     if (worker->trigger.given)
         trigger_fit_check(loader, map, worker);
     if (ynode_is_unset(ynode_get(map, STR("run"))))

@@ -46,6 +46,18 @@ void children_free(struct children *children);
 
 struct child;
 enum child_stdin { CHILD_STDIN_NULL, CHILD_STDIN_INHERIT, CHILD_STDIN_FILE };
+struct child_limit {
+    int resource; /* RLIMIT_… */
+    uint64_t soft, hard;
+    const char *name; /* for messages */
+};
+struct child_user {
+    const char *name; /* for messages */
+    uid_t uid;
+    gid_t gid;
+    const gid_t *groups; /* supplementary ones */
+    size_t group_count;
+};
 struct child_spec {
     char *const *argv; /* argv[0] is looked up in the PATH of env when it has no slash */
     const char *path;  /* where argv[0] was found before (spawn_find); NULL: look it up */
@@ -64,6 +76,10 @@ struct child_spec {
      * "ZPROC_WORKER=…" entries of env): orphans that fall to us are told apart by them. NULL entries do not
      * count. */
     const char *marks[2];
+    const struct child_limit *limits;
+    size_t limit_count;
+    const int *nice;               /* NULL: ours */
+    const struct child_user *user; /* NULL: ours */
 };
 struct child_end {
     int status, signal; /* signal > 0: ended by it; else exit status */

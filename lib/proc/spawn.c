@@ -28,7 +28,7 @@
 /* What runs between clone and exec uses a stack that the sanitizers do not know. */
 #define ON_OWN_STACK __attribute__((no_sanitize("address", "undefined")))
 
-enum stage { STAGE_SETUP, STAGE_DIR, STAGE_EXEC };
+enum stage { STAGE_SETUP, STAGE_LIMIT, STAGE_NICE, STAGE_USER, STAGE_DIR, STAGE_EXEC };
 
 struct start {
     /* Prepared by the parent. */
@@ -42,6 +42,7 @@ struct start {
     enum stage stage;
     int number;         /* errno */
     const char *path;   /* of paths: what number is about; NULL: none was there */
+    size_t limit;       /* which of spec's number is about */
     bool missing_inner; /* path is there, but not the interpreter or loader that it names */
 };
 
@@ -115,18 +116,46 @@ ON_OWN_STACK static bool exec_at(struct start *start, char *path)
     return number == EACCES || missing_inner;
 }
 
+ON_OWN_STACK static bool limits_set(struct start *start)
+{
+    const struct child_spec *spec = start->spec;
+    start->stage = STAGE_LIMIT;
+    for (start->limit = 0; start->limit < spec->limit_count; start->limit++) {
+        const struct child_limit *limit = &spec->limits[start->limit];
+        const struct rlimit wanted = {limit->soft, limit->hard};
+        if (setrlimit((__rlimit_resource_t)limit->resource, &wanted) != 0)
+            return false;
+    }
+    start->stage = STAGE_NICE;
+    return !spec->nice || setpriority(PRIO_PROCESS, 0, *spec->nice) == 0;
+}
+
+/* By system call: libc's functions would change every thread of ours. */
+ON_OWN_STACK static bool user_set(struct start *start)
+{
+    const struct child_user *user = start->spec->user;
+    start->stage = STAGE_USER;
+    if (!user)
+        return true;
+    if (syscall(SYS_setgroups, user->group_count, user->groups) != 0)
+        return false;
+    return syscall(SYS_setresgid, user->gid, user->gid, user->gid) == 0 &&
+           syscall(SYS_setresuid, user->uid, user->uid, user->uid) == 0;
+}
+
 /* Goes up to exec; returns only when that failed. */
 ON_OWN_STACK static void run_command(struct start *start)
 {
     const struct child_spec *spec = start->spec;
     signals_reset();
     setsid();
-    if (spec->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() != start->parent)
-        _exit(127); /* it was gone before it could be said */
-    if (!descriptors_set(start)) {
+    if (!descriptors_set(start) || !limits_set(start) || !user_set(start)) {
         start->number = errno;
         return;
     }
+    /* A change of user takes the signal away again, so it comes after that. */
+    if (spec->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() != start->parent)
+        _exit(127); /* it was gone before it could be said */
     start->stage = STAGE_DIR;
     if (spec->dir && chdir(spec->dir) != 0) {
         start->number = errno;
@@ -261,6 +290,26 @@ static bool exec_failed(const struct start *start, struct err *err)
     }
 }
 
+static bool setup_failed(const struct start *start, struct err *err)
+{
+    const struct child_spec *spec = start->spec;
+    if (start->stage == STAGE_LIMIT && start->number == EPERM)
+        return err_set(err, ERR_DENIED,
+                       "cannot set the limit '%s': it is above zproc's own, which only root can raise",
+                       spec->limits[start->limit].name);
+    if (start->stage == STAGE_LIMIT)
+        return err_errno(err, start->number, "cannot set the limit '%s'", spec->limits[start->limit].name);
+    if (start->stage == STAGE_NICE && start->number == EACCES)
+        return err_set(err, ERR_DENIED, "cannot set 'nice' to %d: below zproc's own needs root", *spec->nice);
+    if (start->stage == STAGE_NICE)
+        return err_errno(err, start->number, "cannot set 'nice' to %d", *spec->nice);
+    if (start->stage == STAGE_USER && start->number == EPERM)
+        return err_set(err, ERR_DENIED, "cannot run as the user '%s': that needs root", spec->user->name);
+    if (start->stage == STAGE_USER)
+        return err_errno(err, start->number, "cannot run as the user '%s'", spec->user->name);
+    return err_errno(err, start->number, "cannot set up the descriptors of '%s'", spec->argv[0]);
+}
+
 int spawn_process(const struct child_spec *spec, const int descriptors[3], struct err *err)
 {
     __attribute__((cleanup(paths_free))) char **paths =
@@ -283,6 +332,6 @@ int spawn_process(const struct child_spec *spec, const int descriptors[3], struc
     else if (start.stage == STAGE_EXEC)
         exec_failed(&start, err);
     else
-        err_errno(err, start.number, "cannot set up the descriptors of '%s'", spec->argv[0]);
+        setup_failed(&start, err);
     return -1;
 }

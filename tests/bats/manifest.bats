@@ -75,3 +75,105 @@ Y
   [ "$status" = 2 ]
   [ "${lines[0]}" = "two.env:2:2: a '=' is missing behind the name 'B'" ]
 }
+
+@test "standard input: nothing, a text, a file, that of zproc" {
+  printf 'of the file\n' > input
+  cat > zproc.yaml <<'Y'
+version: 1
+run: {jobs: 1}
+workers:
+  nothing: {run: 'wc -c'}
+  text: {run: cat, stdin: {text: "worker ${{ worker }}\n"}, needs: [nothing]}
+  file: {run: cat, stdin: {file: input}, needs: [text]}
+  outer: {run: cat, stdin: inherit, needs: [file]}
+Y
+  run --separate-stderr zproc run --output raw <<< "of zproc"
+  [ "$status" = 0 ]
+  [ "$output" = $'0\nworker text\nof the file\nof zproc' ]
+  [ -z "$(ls .zproc/logs/latest/ | grep stdin)" ]
+  sed -i 's/file: input/file: gone/' zproc.yaml
+  run -127 zproc run
+  [[ $output == *"cannot open the input '$PWD/gone'"* ]]
+}
+
+@test "a trigger reads the snapshot, or nothing when it says null" {
+  cat > zproc.yaml <<'Y'
+version: 1
+workers:
+  set: {run: zproc set a 1}
+  default: {trigger: {change: [a], max: 1}, run: cat}
+  empty: {trigger: {change: [a], max: 1}, run: 'wc -c', stdin: null}
+Y
+  run --separate-stderr zproc run
+  [ "$status" = 0 ]
+  [[ $output == *'default | {"a":1}'* ]]
+  [[ $output == *'empty   | 0'* ]]
+}
+
+@test "limits hold in the worker" {
+  cat > zproc.yaml <<'Y'
+version: 1
+run: {fail: keep-going}
+workers:
+  shown:
+    limits: {nofile: 77, core: 0, cpu_time: 1h, address_space: 4GiB, nice: 7}
+    run: echo "$(ulimit -n) $(ulimit -c) $(ulimit -t) $(ulimit -v) $(nice)"
+Y
+  run --separate-stderr zproc run --output raw
+  [ "$output" = "77 0 3600 4194304 7" ]
+  cat > zproc.yaml <<'Y'
+version: 1
+workers: {spin: {limits: {cpu_time: 1}, run: 'while :; do :; done'}}
+Y
+  run zproc run
+  [ "$status" = $((128 + 24)) ]
+  [[ $output == *SIGXCPU* ]]
+}
+
+@test "a launcher goes in front of the command, and its status is the worker's" {
+  cat > zproc.yaml <<'Y'
+version: 1
+run: {fail: keep-going}
+launchers: {slow: {run: [nice, -n, 5]}, says: {run: [sh, -c, 'echo "${{ worker }}: $*"; exit 3', launcher]}}
+workers:
+  shell: {run: 'echo "$(nice) $0 $1"', args: [x], launcher: slow}
+  list: {run: [nice], launcher: slow, needs: {shell: ended}}
+  says: {run: [a, b], args: [c], launcher: says, needs: {list: ended}}
+Y
+  run --separate-stderr zproc run --output raw
+  [ "$status" = 3 ]
+  [ "$output" = $'5 shell x\n5\nsays: a b c' ]
+}
+
+@test "a worker runs as another user, with its groups and home, and who is not root is told early" {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  cat > zproc.yaml <<'Y'
+version: 1
+defaults: {stateful: false, dir: /, env: {LOGNAME: mine}}
+workers:
+  a: {user: nobody, run: 'echo "$(id -u) $(id -g) $HOME $USER $LOGNAME"'}
+  b: {user: "4711:4712", run: 'echo "$(id -u) $(id -g) $(id -G) $HOME"', needs: [a]}
+  c: {user: "nobody:daemon", run: 'id -gn', needs: [b]}
+Y
+  run --separate-stderr zproc run --output raw
+  home=$(getent passwd nobody | cut -d: -f6)
+  [ "$status" = 0 ]
+  [ "${lines[0]}" = "$(id -u nobody) $(id -g nobody) $home nobody mine" ]
+  [ "${lines[1]}" = "4711 4712 4712 /" ]
+  [ "${lines[2]}" = "daemon" ]
+  printf 'version: 1\nworkers: {a: {run: x, user: nobdoy}}\n' > zproc.yaml
+  run zproc run
+  [ "$status" != 0 ]
+  [[ $output == *"zproc.yaml:2: the worker 'a' has 'user: nobdoy': there is no user 'nobdoy'"* ]]
+  printf 'version: 1\nworkers: {a: {run: x, user: nobody}}\n' > zproc.yaml
+  run zproc run
+  [ "$status" = 2 ]
+  [[ $output == *"this user cannot reach the state"*"stateful: false"* ]]
+}
+
+@test "run.keep says how many runs' logs are kept" {
+  printf 'version: 1\nrun: {keep: 2}\nworkers: {a: {run: "true"}}\n' > zproc.yaml
+  for _ in 1 2 3 4; do zproc run -q; done
+  [ "$(ls .zproc/logs | grep -c '^2')" = 2 ]
+  [ -e .zproc/logs/latest/a.log ]
+}
