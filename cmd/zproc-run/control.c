@@ -32,7 +32,11 @@ static void signal_came(struct run *run, int number, bool direct)
         control->last_ms > 0 && control->last_direct != direct && now - control->last_ms <= SAME_SIGNAL_MS;
     control->last_ms = same ? 0 : now;
     control->last_direct = direct;
-    if (!same)
+    if (same)
+        return;
+    if (number == SIGHUP && run->options->background >= 0)
+        run_say(run, 1, "to reload the manifest on SIGHUP is not supported yet");
+    else
         stop_by(run, number);
 }
 
@@ -88,6 +92,14 @@ void control_leave(struct run *run, const char *path, const char *holds)
         return;
     AUTO_FREE char *line = mem_format("%s\t%s\n", path, holds ? holds : "");
     /* A few lines always fit; a guardian that is gone cannot clean up. */
+    (void)!send(run->control.fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void control_log(struct run *run, const char *path)
+{
+    if (run->control.fd < 0)
+        return;
+    AUTO_FREE char *line = mem_format(">%s\n", path);
     (void)!send(run->control.fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -114,18 +114,6 @@ static bool make_logs(struct folder *folder, const char *id, int64_t keep, struc
     return true;
 }
 
-bool folder_open(struct folder *folder, const struct plan *plan, const char *id, bool logs, struct err *err)
-{
-    const char *dir = plan->run.dir;
-    folder->root = dir[0] == '/' ? mem_text(dir) : mem_format("%s/%s", plan->dir, dir);
-    struct stat st;
-    folder->made = stat(folder->root, &st) != 0;
-    if (!dir_make(folder->root, 0755, err))
-        return err_wrap(err, "no place for logs (run.dir in the manifest names another)");
-    write_gitignore(folder->root);
-    return !logs || make_logs(folder, id, plan->run.keep, err);
-}
-
 /* What is recorded there by this user; NULL: nothing. */
 static char *record_read(const char *path)
 {
@@ -138,17 +126,46 @@ static char *record_read(const char *path)
     return mem_copy(text.data, strcspn(text.data, "\n"));
 }
 
-static bool record_write(const char *path, const char *address, struct err *err)
-{
-    AUTO_FREE char *text = mem_format("%s\n", address);
-    return file_replace(path, str_of(text), err);
-}
-
 static bool server_answers(const char *address)
 {
     struct client *client = address ? client_open_within(address, ANSWER_MS, 0, NULL) : NULL;
     client_close(client);
     return client != NULL;
+}
+
+/* For a run in the background, which is the only one of its folder. */
+static bool folder_take(struct folder *folder, struct err *err)
+{
+    AUTO_FREE char *path = mem_format("%s/address", folder->root);
+    AUTO_FREE char *address = record_read(path);
+    folder->taken = open(folder->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool taken = folder->taken >= 0 && flock(folder->taken, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (!taken && !server_answers(address))
+        return true;
+    return err_set(err, ERR_CONFLICT,
+                   "a run is going on in this folder already%s%s; 'zproc ps' shows it, 'zproc down' ends it",
+                   address ? ", at " : "", address ? address : "");
+}
+
+bool folder_open(struct folder *folder, const struct plan *plan, const char *id, enum folder_use use,
+                 struct err *err)
+{
+    const char *dir = plan->run.dir;
+    folder->root = dir[0] == '/' ? mem_text(dir) : mem_format("%s/%s", plan->dir, dir);
+    struct stat st;
+    folder->made = stat(folder->root, &st) != 0;
+    if (!dir_make(folder->root, 0755, err))
+        return err_wrap(err, "no place for logs (run.dir in the manifest names another)");
+    write_gitignore(folder->root);
+    if (use == FOLDER_ALONE && !folder_take(folder, err))
+        return false;
+    return use == FOLDER_ADDRESS || make_logs(folder, id, plan->run.keep, err);
+}
+
+static bool record_write(const char *path, const char *address, struct err *err)
+{
+    AUTO_FREE char *text = mem_format("%s\n", address);
+    return file_replace(path, str_of(text), err);
 }
 
 bool folder_record(struct folder *folder, const char *address, bool yields, struct err *err)
@@ -190,5 +207,6 @@ void folder_close(struct folder *folder)
     free(folder->recorded);
     free(folder->before);
     fd_close(&folder->lock);
-    *folder = (struct folder){.lock = -1};
+    fd_close(&folder->taken);
+    *folder = (struct folder){.lock = -1, .taken = -1};
 }

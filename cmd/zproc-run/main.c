@@ -95,7 +95,8 @@ int main(int argc, char **argv)
     char *programs = NULL, *path = NULL;
     struct run run = {.options = &options,
                       .control.fd = -1,
-                      .folder.lock = -1,
+                      .folder = {.lock = -1, .taken = -1},
+                      .said = -1,
                       .server.endpoint.fd = -1,
                       .server.ready = -1};
     int status = 2;

@@ -11,6 +11,7 @@ enum option {
     OPTION_SERVER,
     OPTION_OUTPUT,
     OPTION_CONTROL,
+    OPTION_BACKGROUND,
     OPTION_CHECK,
     OPTION_DRY_RUN,
     OPTION_NO_COLOR,
@@ -21,12 +22,13 @@ static const struct {
     const char *name, *alias;
     bool takes;
 } table[] = {
-    [OPTION_MANIFEST] = {"--manifest", "-f", true}, [OPTION_VAR] = {"--var", NULL, true},
-    [OPTION_JOBS] = {"--jobs", "-j", true},         [OPTION_FAIL] = {"--fail", NULL, true},
-    [OPTION_SERVER] = {"--server", NULL, true},     [OPTION_OUTPUT] = {"--output", NULL, true},
-    [OPTION_CONTROL] = {"--control", NULL, true},   [OPTION_CHECK] = {"--check", NULL, false},
-    [OPTION_DRY_RUN] = {"--dry-run", NULL, false},  [OPTION_NO_COLOR] = {"--no-color", NULL, false},
-    [OPTION_JSON] = {"--json", NULL, false},        [OPTION_QUIET] = {"--quiet", "-q", false},
+    [OPTION_MANIFEST] = {"--manifest", "-f", true},  [OPTION_VAR] = {"--var", NULL, true},
+    [OPTION_JOBS] = {"--jobs", "-j", true},          [OPTION_FAIL] = {"--fail", NULL, true},
+    [OPTION_SERVER] = {"--server", NULL, true},      [OPTION_OUTPUT] = {"--output", NULL, true},
+    [OPTION_CONTROL] = {"--control", NULL, true},    [OPTION_BACKGROUND] = {"--background", NULL, true},
+    [OPTION_CHECK] = {"--check", NULL, false},       [OPTION_DRY_RUN] = {"--dry-run", NULL, false},
+    [OPTION_NO_COLOR] = {"--no-color", NULL, false}, [OPTION_JSON] = {"--json", NULL, false},
+    [OPTION_QUIET] = {"--quiet", "-q", false},
 };
 static const char *const outputs[] = {
     [OUTPUT_PREFIX] = "prefix", [OUTPUT_GROUP] = "group", [OUTPUT_FAILED] = "failed",
@@ -88,6 +90,12 @@ static bool set_option(struct options *options, enum option option, const char *
             return false;
         options->control = (int)number;
         return true;
+    case OPTION_BACKGROUND:
+        if (!parse_count("--background", value, &number, err))
+            return false;
+        options->background = (int)number;
+        return fd_set_cloexec(options->background, true) ||
+               err_set(err, ERR_INVALID, "descriptor %s of '--background' is not open", value);
     case OPTION_CHECK:
         return options->check = true;
     case OPTION_DRY_RUN:
@@ -127,7 +135,7 @@ static bool parse_option(struct options *options, char **argv, int argc, int *at
 
 bool options_parse(struct options *options, int argc, char **argv, struct err *err)
 {
-    *options = (struct options){.jobs = -1, .fail = -1, .control = -1};
+    *options = (struct options){.jobs = -1, .fail = -1, .control = -1, .background = -1};
     options->vars = mem_array((size_t)argc + 1, sizeof *options->vars);
     options->manifests = mem_array((size_t)argc + 1, sizeof *options->manifests);
     options->workers = mem_array((size_t)argc + 1, sizeof *options->workers);
@@ -141,7 +149,7 @@ bool options_parse(struct options *options, int argc, char **argv, struct err *e
         else if (!parse_option(options, argv, argc, &i, err))
             return false;
     }
-    if (options->json && !options->output_given)
+    if ((options->json || options->background >= 0) && !options->output_given)
         options->output = OUTPUT_QUIET; /* nothing but JSON on stdout */
     if (!options->command)
         return true;

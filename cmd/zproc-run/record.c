@@ -2,6 +2,7 @@
 #include "run_priv.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define TAIL_MAX 4096
 
@@ -149,7 +150,7 @@ static void add_run(struct run *run, struct buf *json)
     buf_add_text(json, "\"run\":");
     sup_run_record_print(json, run->sup);
     json->len--; /* the bracket at its end */
-    buf_add_format(json, ",\"id\":\"%s\"}", run->id);
+    buf_add_format(json, ",\"id\":\"%s\",\"pid\":%d}", run->id, (int)getpid());
 }
 
 static void add_all(struct run *run, struct buf *json)

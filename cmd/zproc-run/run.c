@@ -282,7 +282,10 @@ static bool start_fail(const struct run *run, const char *late, struct err *err)
 static bool open_folder(struct run *run, struct err *err)
 {
     bool manifest = run->options->command == NULL;
-    if (folder_open(&run->folder, run->plan, run->id, manifest, err))
+    enum folder_use use = !manifest                       ? FOLDER_ADDRESS
+                          : run->options->background >= 0 ? FOLDER_ALONE
+                                                          : FOLDER_LOGS;
+    if (folder_open(&run->folder, run->plan, run->id, use, err))
         return true;
     /* A single command needs no folder; its address just cannot be found from another terminal then. */
     return !manifest;
@@ -360,18 +363,19 @@ static bool start(struct run *run, struct err *err)
     run->server.timer = timer_new(run->loop, server_timer, run);
     run->external = run->options->server || run->plan->server.external;
     run_id_make(run->id);
+    bool background = run->options->background >= 0;
+    if (background && (!open_folder(run, err) || !background_enter(run, err)))
+        return false;
     if (!run->external && !server_start(run, err))
         return false;
     /* While the server starts. */
-    if (!open_folder(run, err))
+    if (!background && !open_folder(run, err))
         return false;
     run->sup = sup_new(run->plan, (uint64_t)time_now_us() ^ ((uint64_t)getpid() << 32));
     if (!reach_server(run, err))
         return false;
     record_address(run);
-    if (!accounts_check(run, err))
-        return false;
-    return open_state(run, err);
+    return accounts_check(run, err) && open_state(run, err) && (!background || background_tell(run, err));
 }
 
 static bool none_runs(const struct run *run)
@@ -437,6 +441,7 @@ static void release(struct run *run)
     table_release(&run->logs);
     sink_close(&run->out);
     sink_close(&run->errors);
+    fd_close(&run->said);
     struct timer *timers[] = {run->tick, run->note, run->limit};
     for (size_t i = 0; i < LENGTH_OF(timers); i++)
         if (timers[i])
@@ -464,6 +469,7 @@ int run_main(struct run *run)
         run->over = false;
         run->status = run->interrupt                                      ? 128 + run->interrupt
                       : err.code == ERR_INVALID || err.code == ERR_DENIED ? 2
+                      : err.code == ERR_CONFLICT                          ? 1
                                                                           : 125;
     }
     finish(run);

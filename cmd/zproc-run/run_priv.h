@@ -25,7 +25,8 @@ struct options {
     const char *server;
     enum output_mode output;
     bool output_given, check, dry_run, colourless, json, quiet;
-    int control; /* descriptor of the guardian, -1: none */
+    int control;    /* descriptor of the guardian, -1: none */
+    int background; /* descriptor where it is told that the run is up, -1: a run in the foreground */
 };
 /* False with err when something is wrong with them. */
 bool options_parse(struct options *options, int argc, char **argv, struct err *err);
@@ -39,6 +40,7 @@ struct folder {
     char *address; /* the file that records the server's address, NULL: not written */
     char *recorded;
     char *before; /* what stood there: a run that may go on when this one has ended; NULL: nothing */
+    int taken;    /* held on `root` by a run in the background; -1: not */
     int lock;     /* held on `run` while the run goes on, so that its logs are not cleared away; -1: none */
     bool made;    /* root did not exist before */
 };
@@ -46,7 +48,10 @@ struct folder {
 bool file_replace(const char *path, struct str text, struct err *err);
 /* Makes ID: sortable by time, unpredictable. */
 void run_id_make(char id[32]);
-bool folder_open(struct folder *folder, const struct plan *plan, const char *id, bool logs, struct err *err);
+/* FOLDER_ALONE: ERR_CONFLICT when another run goes on there. */
+enum folder_use { FOLDER_ADDRESS, FOLDER_LOGS, FOLDER_ALONE };
+bool folder_open(struct folder *folder, const struct plan *plan, const char *id, enum folder_use use,
+                 struct err *err);
 /* yields: the record of a run that goes on is left as it is. */
 bool folder_record(struct folder *folder, const char *address, bool yields, struct err *err);
 /* Takes the record back, unless another run has put its own there meanwhile; the run that was found here
@@ -79,7 +84,16 @@ bool control_open(struct run *run, struct err *err);
 /* Tells the guardian of a file to remove should this process be killed: if `holds` is given, only while that
  * is what it holds. */
 void control_leave(struct run *run, const char *path, const char *holds);
+/* Where the guardian is to say how this process ended, should it be killed. */
+void control_log(struct run *run, const char *path);
 void control_close(struct run *run);
+
+/* ---- background.c ---- */
+
+/* When the folder is open and before anything else is started. */
+bool background_enter(struct run *run, struct err *err);
+/* When the run is up; from now on it says everything to its log. */
+bool background_tell(struct run *run, struct err *err);
 
 /* ---- server.c ---- */
 
@@ -543,6 +557,7 @@ struct run {
     bool paused,
         lossy; /* workers are paused; a stop was asked for: what the console cannot take is dropped */
     struct sink out, errors;
+    int said;  /* the stderr of who started a run in the background, until it is up; -1: none */
     bool over; /* all has ended */
     int status;
 };

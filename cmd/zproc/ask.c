@@ -70,7 +70,9 @@ static bool session_make(struct context *context, struct err *err)
 
 static bool context_connect(struct context *context, struct err *err)
 {
-    AUTO_FREE char *address = keys_refuse(err) ? address_find(&context->args, err) : NULL;
+    AUTO_FREE char *address = NULL;
+    if (keys_refuse(err))
+        address = context->address ? mem_text(context->address) : address_find(&context->args, err);
     if (!address)
         return false;
     int64_t patience_ms = env("ZPROC_RUN") ? RUN_PATIENCE_MS : 0;

@@ -97,6 +97,8 @@ struct context {
     struct args args;
     bool json, quiet, verbose;
     struct client *client; /* NULL until the first question */
+    const char *address;   /* of a run that was just started; NULL: to be found */
+    const char *logs;      /* where runs leave their folders; NULL: below this one */
     const char *session;   /* NULL: none */
     int64_t timeout_ms;    /* of a question, from connecting to its answer; <0: no end */
     int failure_status;    /* what a failure exits with; 0: as its error says */

@@ -18,6 +18,8 @@
 struct guardian {
     sigset_t set, before; /* what is waited for, and what was blocked before */
     int control;          /* our end of the socket to the supervisor */
+    int report;           /* what a run in the background inherits, -1: none */
+    char *log;            /* where a killed supervisor is told of; NULL: stderr */
     pid_t supervisor;
     bool ended;
     int status; /* as waitpid gives it */
@@ -47,7 +49,7 @@ static void become_supervisor(const struct guardian *guardian, char *const *argv
     setsid();
     sigdelset(&mask, SIGCHLD);
     sigprocmask(SIG_SETMASK, &mask, NULL);
-    if (fd_set_cloexec(control, false))
+    if (fd_set_cloexec(control, false) && (guardian->report < 0 || fd_set_cloexec(guardian->report, false)))
         execv(argv[0], argv);
     int number = errno;
     (void)!write(failure, &number, sizeof number);
@@ -94,9 +96,11 @@ static void wait_end(struct guardian *guardian)
 
 /* One line of what the supervisor left word of: a path, a tab, and what the file must hold ("" for anything).
  */
-static void remove_left(char *line)
+static void remove_left(struct guardian *guardian, char *line)
 {
     char *tab = strchr(line, '\t');
+    if (line[0] == '>' && !guardian->log)
+        guardian->log = mem_text(line + 1);
     if (!tab)
         return;
     *tab = '\0';
@@ -117,7 +121,7 @@ static void remove_all_left(struct guardian *guardian)
     while ((got = recv(guardian->control, buf_reserve(&text, 4096), 4096, MSG_DONTWAIT)) > 0)
         buf_commit(&text, (size_t)got);
     for (char *line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        remove_left(line);
+        remove_left(guardian, line);
 }
 
 static int clean_up(struct guardian *guardian)
@@ -133,8 +137,19 @@ static int clean_up(struct guardian *guardian)
         buf_add_text(&line, "everything it had started was ended\n");
     else
         buf_add_format(&line, "%zu processes that it had started could not be ended\n", left);
-    (void)fd_write_all(STDERR_FILENO, line.data, line.len);
+    AUTO_FD int log = guardian->log ? open(guardian->log, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC) : -1;
+    (void)fd_write_all(log >= 0 ? log : STDERR_FILENO, line.data, line.len);
+    free(guardian->log);
     return 125;
+}
+
+/* Whoever reads our output is not to wait for our end. */
+static void go_silent(struct guardian *guardian)
+{
+    AUTO_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; null >= 0 && fd <= 2; fd++)
+        dup2(null, fd);
+    fd_close(&guardian->report);
 }
 
 static char **with_control(char *const *argv, char *number)
@@ -152,7 +167,12 @@ static char **with_control(char *const *argv, char *number)
 
 int guardian_run(char *const *argv, struct err *err)
 {
-    struct guardian guardian = {.control = -1};
+    return guardian_run_background(argv, -1, err);
+}
+
+int guardian_run_background(char *const *argv, int report, struct err *err)
+{
+    struct guardian guardian = {.control = -1, .report = report};
     int ends[2];
     char number[16];
     if (!prepare(&guardian, err))
@@ -169,6 +189,8 @@ int guardian_run(char *const *argv, struct err *err)
     close(ends[1]);
     if (!ok)
         return -1;
+    if (report >= 0)
+        go_silent(&guardian);
     wait_end(&guardian);
     return clean_up(&guardian);
 }

@@ -8,5 +8,8 @@
  * 125 when it was killed, after everything below it has been ended; -1 with err when it could not be started.
  */
 int guardian_run(char *const *argv, struct err *err);
+/* The same in the background: argv inherits `report`, which is closed here, and our standard descriptors,
+ * which are /dev/null here from then on. */
+int guardian_run_background(char *const *argv, int report, struct err *err);
 
 #endif

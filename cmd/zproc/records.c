@@ -95,7 +95,7 @@ static bool read_live(struct records *records, struct context *context, struct e
 
 static bool read_past(struct records *records, struct context *context, const char *id)
 {
-    AUTO_FREE char *path = mem_format(LOGS "/%s/records.json", id);
+    AUTO_FREE char *path = mem_format("%s/%s/records.json", context->logs ? context->logs : LOGS, id);
     AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
     AUTO_BUF struct buf text = {0};
@@ -115,7 +115,7 @@ static bool read_past(struct records *records, struct context *context, const ch
 /* An address that somebody named is taken at its word. */
 static bool address_named(const struct context *context)
 {
-    return args_has(&context->args, "address") || env("ZPROC_ADDRESS");
+    return !context->address && (args_has(&context->args, "address") || env("ZPROC_ADDRESS"));
 }
 
 bool records_read(struct records *records, struct context *context, struct err *err)
@@ -135,6 +135,16 @@ bool records_read(struct records *records, struct context *context, struct err *
     return err_set(err, ERR_UNREACHABLE,
                    "no run is going on here; 'zproc up' starts one, --address or ZPROC_ADDRESS name one "
                    "that is elsewhere");
+}
+
+bool records_find(struct records *records, struct context *context, const char *space, const char *id,
+                  struct err *err)
+{
+    if (records_read_space(records, context, space, err) && records_run(records))
+        return true;
+    if (err->code == ERR_UNREACHABLE && read_past(records, context, id))
+        return true;
+    return err->code != ERR_NONE ? false : err_set(err, ERR_NOT_FOUND, "the run '%s' has no records", id);
 }
 
 /* ---- Changes ---- */

@@ -26,6 +26,9 @@ struct records {
 bool records_read(struct records *records, struct context *context, struct err *err);
 /* The same for a namespace that is known. */
 bool records_read_space(struct records *records, struct context *context, const char *space, struct err *err);
+/* The same of the run with this id; from its folder when its server is gone already. */
+bool records_find(struct records *records, struct context *context, const char *space, const char *id,
+                  struct err *err);
 void records_release(struct records *records);
 /* Gets a record that is new. */
 typedef void record_fn(void *ctx, struct str name, const struct value *record);

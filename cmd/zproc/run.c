@@ -1,5 +1,5 @@
 /* run and check: hands the manifest to the supervisor and looks after it. */
-#include "command.h"
+#include "run.h"
 
 #include "guardian.h"
 
@@ -23,12 +23,6 @@ static const struct option run_options[] = {
 static const char *const passed[] = {"manifest", "var",     "jobs", "fail",  "server",
                                      "output",   "dry-run", "json", "quiet", "no-color"};
 
-/* A command line under construction. */
-struct line {
-    char **items; /* owned; NULL at the end */
-    size_t count, capacity;
-};
-
 static void line_add(struct line *line, char *item)
 {
     mem_grow(line->items, line->capacity, line->count + 1);
@@ -36,7 +30,7 @@ static void line_add(struct line *line, char *item)
     line->items[line->count] = NULL;
 }
 
-static void line_release(struct line *line)
+void line_release(struct line *line)
 {
     for (size_t i = 0; i < line->count; i++)
         free(line->items[i]);
@@ -70,8 +64,7 @@ static bool add_options(struct line *line, const struct args *args, struct err *
     return true;
 }
 
-/* False with err; the line is to be released in any case. */
-static bool supervisor_line(struct line *line, const struct args *args, const char *extra, struct err *err)
+bool supervisor_line(struct line *line, const struct args *args, const char *extra, struct err *err)
 {
     char *program = program_find("zproc-run", err);
     if (!program)
