@@ -251,7 +251,10 @@ static bool down_check(struct run *run, struct parked *parked, bool over)
     AUTO_BUF struct buf json = {0};
     if (!over)
         return false;
-    buf_add_format(&json, "{\"exit\":%d,\"pid\":%d}", run->status, (int)getpid());
+    buf_add_format(&json, "{\"exit\":%d,\"pid\":%d", run->status, (int)getpid());
+    if (run->options->control >= 0)
+        buf_add_format(&json, ",\"guardian\":%d", (int)getppid());
+    buf_add_char(&json, '}');
     call_answer(run, parked->call, buf_str(&json));
     return true;
 }

@@ -38,7 +38,9 @@ bool call_names(const struct context *context, size_t first, struct buf *json, s
 /* Within a run that run's, unless another server was named; else the first run of the server. */
 static char *service_name(const struct context *context)
 {
-    const char *run = getenv("ZPROC_RUN");
+    const char *run = getenv("ZPROC_RUN"), *given = args_value(&context->args, "run");
+    if (given)
+        return mem_format("supervisor.%s", given);
     if (run && *run && !args_value(&context->args, "address"))
         return mem_format("supervisor.%s", run);
     return mem_text("supervisor");

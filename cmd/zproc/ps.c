@@ -274,7 +274,7 @@ static int run_ps(struct context *context, struct err *err)
 
 const struct command cmd_ps = {
     .name = "ps",
-    .group = GROUP_RUN,
+    .group = GROUP_CONTROL,
     .usage = "[NAME...]",
     .operands_max = OPERANDS_ANY,
     .summary = "Show the workers of a run",

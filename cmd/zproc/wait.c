@@ -273,7 +273,7 @@ static int run_wait(struct context *context, struct err *err)
 
 const struct command cmd_wait = {
     .name = "wait",
-    .group = GROUP_RUN,
+    .group = GROUP_CONTROL,
     .usage = "[NAME...]",
     .operands_max = OPERANDS_ANY,
     .summary = "Wait until workers have ended, and print their results",

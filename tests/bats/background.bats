@@ -25,13 +25,16 @@ supervisor() {
   zproc get -n zproc 'run#/pid'
 }
 
-# run_down: ends the run of this folder; returns when nothing of it is left.
+# run_down: ends the run of this folder, of which nothing is left then.
 run_down() {
-  local pid guardian
+  local pid guardian address
   pid=$(supervisor)
+  address=$(cat .zproc/address)
   guardian=$(awk '/^PPid/ {print $2}' "/proc/$pid/status")
-  kill "$pid"
-  poll_until dead "$pid" "$guardian"
+  zproc down
+  dead "$pid" "$guardian"
+  [ ! -e .zproc/address ]
+  [ ! -e "${address#ipc://}" ]
 }
 
 dead() {

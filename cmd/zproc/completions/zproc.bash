@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check map ps wait start stop restart signal scale down help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check map ps wait start stop restart signal scale down up help'
 _zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -40,6 +40,7 @@ _zproc_options() {
     signal) echo '--all' ;;
     scale) echo '-t --timeout' ;;
     down) echo '-t --timeout' ;;
+    up) echo '-f --manifest --var -j --jobs --fail --server -w --wait -t --timeout' ;;
     esac
 }
 
@@ -77,6 +78,8 @@ _zproc_takes() {
     'restart '-t | 'restart '--timeout) echo value ;;
     'scale '-t | 'scale '--timeout) echo value ;;
     'down '-t | 'down '--timeout) echo value ;;
+    'up '--var | 'up '-j | 'up '--jobs | 'up '--fail | 'up '--server | 'up '-t | 'up '--timeout) echo value ;;
+    'up '-f | 'up '--manifest) echo file ;;
     *' '-a | *' '--address | *' '-n | *' '--namespace | *' '--session) echo value ;;
     esac
 }

@@ -52,6 +52,7 @@ _zproc_commands() {
     'signal:Send a signal to the processes of workers'
     'scale:Give a worker N instances'
     'down:End the run\: stop everything in order'
+    'up:Run a manifest in the background'
     'help:Show help, or that of a command'
   )
   _describe -t commands command commands
@@ -707,6 +708,25 @@ _zproc() {
         '--no-color[no colour on a terminal]' \
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' ;;
+    up)
+      _arguments -s -S \
+        '(-f --manifest)'{-f,--manifest}'[the manifest (default\: zproc.yaml of this folder)]:FILE:_files' \
+        '--var[a variable for ${{ vars.NAME }}, over the manifest'\''s]:NAME=VALUE: ' \
+        '(-j --jobs)'{-j,--jobs}'[at most N jobs at once; 0\: no limit]:N: ' \
+        '--fail[after a failure\: fast (stop the rest), finish, keep-going]:MODE: ' \
+        '--server[use the state server there instead of starting one]:ADDRESS: ' \
+        '(-w --wait)'{-w,--wait}'[until all is ready, or something failed\: then with its status]' \
+        '(-t --timeout)'{-t,--timeout}'[with --wait\: wait so long at most; the run goes on, status 124]:TIME: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[WORKER...\]: ' ;;
     help) _zproc_commands ;;
   esac
 }
