@@ -224,6 +224,6 @@ const struct command cmd_up = {
         "failed: with that one's status. What the run has to say is in .zproc/logs/latest/run.log.\n"
         "Status 1 when a run is going on in the folder already.\n",
     .options = up_options,
-    .examples = "  zproc up\n  zproc up --wait --timeout 1m && zproc logs\n",
+    .examples = "  zproc up\n  zproc up --wait --timeout 1m || zproc down\n",
     .run = run_up,
 };
