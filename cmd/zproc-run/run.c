@@ -436,6 +436,7 @@ static void release(struct run *run)
     records_release(&run->records);
     sup_effects_release(&run->effects);
     sup_free(run->sup);
+    files_watch_end(run);
     mask_release(&run->mask);
     table_release(&run->short_secrets);
     table_release(&run->logs);
@@ -461,6 +462,7 @@ int run_main(struct run *run)
     sink_open(&run->errors, run, STDERR_FILENO);
     if (start(run, &err)) {
         run->begun = true;
+        files_watch(run);
         run_event(run, (struct sup_event){.kind = SUP_BEGIN});
         if (!run->over)
             loop_run(run->loop);

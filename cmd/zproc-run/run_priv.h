@@ -463,6 +463,12 @@ void log_flush(struct log *log, struct buf *partial);
 /* Bytes as they are. */
 void log_bytes(struct log *log, struct str bytes);
 
+/* ---- files.c ---- */
+
+/* Begins to watch the files of all workers that have some. */
+void files_watch(struct run *run);
+void files_watch_end(struct run *run);
+
 /* ---- secrets.c ---- */
 
 /* Before anything is shown that knows the values: those of the worker's `secrets` in this environment.
@@ -553,6 +559,7 @@ struct run {
     struct process *processes;
     struct table logs;          /* that are open, by path */
     struct mask mask;           /* secrets */
+    struct watched *watched;    /* workers whose files are */
     struct table short_secrets; /* names of those that were warned of */
     bool paused,
         lossy; /* workers are paused; a stop was asked for: what the console cannot take is dropped */

@@ -349,6 +349,32 @@ static const struct field log_fields[] = {
 };
 static const struct section log_section = SECTION("worker.log", log_fields, log_finish);
 
+static const char *const files_choices[] = {"restart", NULL};
+static const struct field files_fields[] = {
+    {.name = "watch",
+     .type = FIELD_STRINGS,
+     .offset = offsetof(struct plan_worker, files.watch),
+     .otherwise = "required",
+     .help = "files and folders below the manifest's: *, ? and [a-z] in a name, ** for any folders"},
+    {.name = "ignore",
+     .type = FIELD_STRINGS,
+     .offset = offsetof(struct plan_worker, files.ignore),
+     .otherwise = "[]",
+     .help = "what does not count; a name without a slash in any folder"},
+    {.name = "debounce",
+     .type = FIELD_DURATION,
+     .offset = offsetof(struct plan_worker, files.debounce_ms),
+     .fallback = "200ms",
+     .help = "so long nothing more must change"},
+    {.name = "do",
+     .type = FIELD_CHOICE,
+     .offset = offsetof(struct plan_worker, files.act),
+     .fallback = "restart",
+     .choices = files_choices,
+     .help = "the worker is started again"},
+};
+static const struct section files_section = SECTION("worker.files", files_fields, files_finish);
+
 static const char *const overlap_choices[] = {"queue", "skip", "restart", "parallel", NULL};
 static const struct field trigger_fields[] = {
     {.name = "change",
@@ -632,7 +658,11 @@ static const struct field worker_fields[] = {
     UNSUPPORTED("every", "duration", "run again and again"),
     UNSUPPORTED("cron", "text", "run by the calendar"),
     UNSUPPORTED("timezone", "text", "of cron"),
-    UNSUPPORTED("files", "map", "run when files change"),
+    {.name = "files",
+     .type = FIELD_SECTION,
+     .section = &files_section,
+     .merge = true,
+     .help = "started again when files change"},
     UNSUPPORTED("matrix", "map", "run for every combination"),
     UNSUPPORTED("map", "map", "run for every item"),
     {.name = "trigger",

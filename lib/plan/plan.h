@@ -183,6 +183,12 @@ struct plan_worker {
         struct plan_command run;
     } stop;
     struct plan_log log;
+    struct {
+        bool given;
+        struct plan_texts watch, ignore; /* patterns */
+        int64_t debounce_ms;
+        int act; /* 0: restart, the only one there is */
+    } files;
     struct plan_texts secrets; /* names of variables whose values are not shown */
     struct plan_trigger trigger;
 };

@@ -261,6 +261,7 @@ void failures_read(struct loader *loader, const struct node *node, void *target)
 void retry_args_read(struct loader *loader, const struct node *node, void *target);
 void retry_finish(struct loader *loader, const struct node *map, void *target);
 void secrets_read(struct loader *loader, const struct node *node, void *target);
+void files_finish(struct loader *loader, const struct node *map, void *target);
 void log_finish(struct loader *loader, const struct node *map, void *target);
 void stop_signal_read(struct loader *loader, const struct node *node, void *target);
 void trigger_change_read(struct loader *loader, const struct node *node, void *target);

@@ -103,6 +103,15 @@ void secrets_read(struct loader *loader, const struct node *node, void *target)
     }
 }
 
+void files_finish(struct loader *loader, const struct node *map, void *target)
+{
+    struct plan_worker *worker = target;
+    const struct node *watch = ynode_get(map, STR("watch"));
+    worker->files.given = worker->files.watch.count > 0;
+    if (ynode_is_unset(watch) ? !loader->partial : watch->type == NODE_LIST && watch->count == 0)
+        diag_add_at(&loader->diag, map, "'files' has nothing to 'watch'; give it patterns like src/**");
+}
+
 /* A file that holds hardly a line would be renamed all the time. */
 void log_finish(struct loader *loader, const struct node *map, void *target)
 {
@@ -260,6 +269,8 @@ void retry_finish(struct loader *loader, const struct node *map, void *target)
 static void trigger_fit_check(struct loader *loader, const struct node *map, const struct plan_worker *worker)
 {
     const struct node *key = ynode_entry_get(map, STR("trigger"))->key;
+    if (worker->files.given)
+        diag_add_at(&loader->diag, key, "'trigger' and 'files' do not fit: it runs once for every event");
     if (worker->service)
         diag_add_at(&loader->diag, key, "a service cannot have a 'trigger': it runs all the time");
     else if (worker->restart_always)

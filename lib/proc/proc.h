@@ -150,4 +150,27 @@ struct probe *probe_http(struct loop *loop, const char *url, int status, int64_t
                          void (*result)(void *ctx, bool ok), void *ctx, struct err *err);
 void probe_free(struct probe *probe); /* from within result too */
 
+/* ---- Files ---- */
+
+struct files;
+struct files_spec {
+    const char *dir; /* where patterns start that are not absolute */
+    /* `*`, `?`, `[…]` within a name, `**` for any number of folders; a folder stands for all that is in it.
+     * An ignored name without a slash is one of any folder. */
+    const char *const *watch, *const *ignore;
+    size_t watch_count, ignore_count;
+    int64_t debounce_ms;
+};
+struct files_callbacks {
+    /* Something was written, came, went or was renamed, and for debounce_ms nothing more; path is the first.
+     * May free the files. */
+    void (*changed)(void *ctx, const char *path);
+    /* Said once: a folder is not watched. */
+    void (*trouble)(void *ctx, const char *text);
+};
+/* All is copied but ctx. What is not there yet is watched for. */
+struct files *files_new(struct loop *loop, const struct files_spec *spec,
+                        const struct files_callbacks *callbacks, void *ctx, struct err *err);
+void files_free(struct files *files);
+
 #endif

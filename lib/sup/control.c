@@ -66,19 +66,31 @@ static void start_task(struct sup *sup, struct task *task)
     task_count_as_job(sup, task);
 }
 
-static void restart_task(struct sup *sup, struct task *task)
+static void restart_task(struct sup *sup, struct task *task, const char *why)
 {
     if (task_lives(task)) {
-        stop_task(sup, task, "restarted by hand");
+        stop_task(sup, task, why);
         again_when_ended(sup, task);
     } else if (task->state == TASK_RETRYING) {
         slot_leave(sup, task);
         control_again(sup, task);
     } else if (task->state != TASK_WAITING) {
         if (task->trigger && !sup_state_final(task->state) && !task_unasked(task))
-            stop_task(sup, task, "restarted by hand");
+            stop_task(sup, task, why);
         start_task(sup, task);
     }
+}
+
+static void restart_one(struct sup *sup, struct task *task)
+{
+    restart_task(sup, task, "restarted by hand");
+}
+
+/* What nobody has started yet, or somebody has stopped, is left alone. */
+static void refresh_one(struct sup *sup, struct task *task)
+{
+    if (task->started_ms > 0 && task->state != TASK_STOPPED)
+        restart_task(sup, task, "restarted, its files have changed");
 }
 
 static void stop_one(struct sup *sup, struct task *task)
@@ -110,7 +122,11 @@ bool control_handle(struct sup *sup, const struct sup_event *event)
         stop_order(sup);
         break;
     case SUP_RESTART_TASKS:
-        each_named(sup, event, restart_task);
+        each_named(sup, event, restart_one);
+        stop_order(sup);
+        break;
+    case SUP_FILES_CHANGED:
+        each_named(sup, event, refresh_one);
         stop_order(sup);
         break;
     default: /* SUP_SCALE */

@@ -86,6 +86,7 @@ enum sup_event_kind {
     SUP_START_TASKS,   /* tasks: what is idle, final or being stopped is to start */
     SUP_STOP_TASKS,    /* tasks: in reverse order of needs; they are `stopped` and not tried again */
     SUP_RESTART_TASKS, /* tasks: the same, then they start; what is idle or final starts */
+    SUP_FILES_CHANGED, /* tasks: the same for those that have been started and were not stopped */
     SUP_SCALE,         /* group, number: so many instances; those with the highest numbers go */
 };
 struct sup_event {

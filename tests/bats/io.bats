@@ -298,3 +298,53 @@ EOF
   TOKEN=hunter22 run -0 zproc run --output quiet
   [ "$(log_of w | sort | uniq -c | tr -s ' ')" = ' 300000 a secret *** in a line' ]
 }
+
+# ---- Files ----
+
+@test "files: a change starts the worker again, many at once do so once, ignored ones do not" {
+  mkdir -p src/deep
+  manifest <<'EOF'
+version: 1
+workers:
+  s:
+    run: 'echo start >>starts; echo "$(cat src/a 2>/dev/null || :)"; exec sleep 1000'
+    service: true
+    files: {watch: [src/**], ignore: ["*.tmp"], debounce: 100ms}
+  editor:
+    needs: [s]
+    run: |
+      lines() { test "$(wc -l <starts)" = $1; }
+      echo no >src/x.tmp; echo no >src/x~; echo no >other
+      for i in 1 2 3 4 5; do echo $i >src/f$i; done
+      until lines 2; do sleep 0.02; done
+      echo late >src/a.new; mv src/a.new src/a
+      until lines 3; do sleep 0.02; done
+      mkdir src/fresh; echo x >src/fresh/y
+      until lines 4; do sleep 0.02; done
+      until zproc get -n zproc s | grep -q '"status":"ready"'; do sleep 0.02; done
+EOF
+  run -0 zproc run
+  [ "$(wc -l <starts)" = 4 ]
+  [[ $output == *"s: 'src/f1' has changed"* ]]
+  [[ $output == *"s      | late"* ]]
+  [[ $output != *"too fast"* ]]
+}
+
+@test "files: what has failed starts again too, what was not started does not" {
+  mkdir src
+  manifest <<'EOF'
+version: 1
+run: {fail: keep-going}
+workers:
+  build: {run: 'echo x >>builds; test -e src/fixed', files: {watch: [src], debounce: 50ms}}
+  later: {run: touch oops, start: false, files: {watch: [src], debounce: 50ms}}
+  editor:
+    needs: {build: failed}
+    run: |
+      touch src/fixed
+      until zproc get -n zproc build | grep -q '"status":"succeeded"'; do sleep 0.02; done
+EOF
+  run -1 zproc run # for the first failure
+  [ "$(wc -l <builds)" = 2 ]
+  [ ! -e oops ]
+}

@@ -120,7 +120,7 @@ static void expect(struct sim *sim, const struct sup_event *event)
             expect_start(sim, &task);
         else if (event->kind == SUP_STOP_TASKS)
             expect_stop(sim, &task);
-        else
+        else if (event->kind == SUP_RESTART_TASKS || (task.started_ms > 0 && task.state != TASK_STOPPED))
             expect_restart(sim, &task);
     }
 }

@@ -256,9 +256,9 @@ static const char *const effect_names[] = {
     "disarm", "fence", "status",    "forget",    "renew", "remove", "say",       "end",
 };
 static const char *const event_names[] = {
-    "begin",       "tick",        "spawned",      "spawn_failed",   "probes_hold", "ended", "returned",
-    "condition",   "trigger",     "trigger_lost", "trigger_failed", "fence",       "stop",  "down",
-    "server_lost", "start_tasks", "stop_tasks",   "restart_tasks",  "scale",
+    "begin",       "tick",        "spawned",      "spawn_failed",   "probes_hold",   "ended", "returned",
+    "condition",   "trigger",     "trigger_lost", "trigger_failed", "fence",         "stop",  "down",
+    "server_lost", "start_tasks", "stop_tasks",   "restart_tasks",  "files_changed", "scale",
 };
 
 static void effect_show(const struct sim *sim, const struct sup_effect *effect)

@@ -277,9 +277,36 @@ static void who_is_stopping_keeps_its_deadline_and_its_fate(void **state)
     expect(&s, "end:130");
 }
 
+/* What runs, waits for a retry, or has ended starts anew; what was stopped or has not begun does not. */
+static void files_start_anew_what_had_been_started(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    script_init(&s);
+    service(&s, "runs"), worker(&s, "failed")->optional = true, worker(&s, "waits"), service(&s, "stopped");
+    worker(&s, "job");
+    need(&s, "waits", "job", NEED_ENDED);
+    begin(&s);
+    expect(&s, "spawn:runs spawn:failed spawn:stopped spawn:job");
+    ended(&s, "failed", 1);
+    uint32_t stop = task(&s, "stopped").ref.task;
+    event(&s, (struct sup_event){.kind = SUP_STOP_TASKS, .tasks = &stop, .task_count = 1});
+    expect(&s, "terminate:stopped");
+    ended(&s, "stopped", 0);
+    uint32_t all[] = {task(&s, "runs").ref.task, task(&s, "failed").ref.task, task(&s, "waits").ref.task,
+                      stop};
+    event(&s, (struct sup_event){.kind = SUP_FILES_CHANGED, .tasks = all, .task_count = 4});
+    expect(&s, "renew:failed terminate:runs spawn:failed");
+    ended(&s, "runs", 0);
+    expect(&s, "spawn:runs");
+    assert_int_equal(task(&s, "stopped").state, TASK_STOPPED);
+    assert_int_equal(task(&s, "waits").state, TASK_WAITING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_start_anew_what_had_been_started),
         cmocka_unit_test(stopping_goes_against_the_needs),
         cmocka_unit_test(stopping_passes_over_what_does_not_live),
         cmocka_unit_test(grace_ends_in_a_kill_for_each),
