@@ -85,13 +85,21 @@ void zp_client_free(zp_client *client)
     free(client);
 }
 
+static enum zp_code link_resends(zp_client *client)
+{
+    if (client->link && client->patience_ms > 0 &&
+        !client_resends(client->link, client->patience_ms, &client->err))
+        link_close(client);
+    return api_fail(client);
+}
+
 enum zp_code zp_connect(zp_client *client, const char *address)
 {
     link_close(client);
     client->err = (struct err){0};
     client->owner = getpid();
     client->link = client_open_within(address, client->timeout_ms, client->patience_ms, &client->err);
-    return api_fail(client);
+    return link_resends(client);
 }
 
 enum zp_code zp_connect_begin(zp_client *client, const char *address)
@@ -100,7 +108,7 @@ enum zp_code zp_connect_begin(zp_client *client, const char *address)
     client->err = (struct err){0};
     client->owner = getpid();
     client->link = client_begin(address, &client->err);
-    return api_fail(client);
+    return link_resends(client);
 }
 
 static const char *env(const char *name)

@@ -174,9 +174,12 @@ enum zp_code zp_wait(zp_client *client, int64_t id, int64_t timeout_ms, zp_reply
         *reply = NULL;
     if (!api_ready(client))
         return api_fail(client);
-    while (!(found = reply_find(client, id)))
-        if (!awaits(client, id) || !step_wait(client, until))
+    bool alive = true;
+    while (!(found = reply_find(client, id))) {
+        if (!alive || !awaits(client, id))
             return api_fail(client);
+        alive = step_wait(client, until); /* the last step may have brought it too */
+    }
     client->err = found->reply.error;
     client->revision = found->reply.ok ? found->reply.rev : client->revision;
     if (found->reply.ok && reply)

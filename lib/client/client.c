@@ -1,36 +1,15 @@
 /* Requests and answers over one connection; reconnects and asks again inside the caller's patience. */
-#include "client.h"
+#include "client_priv.h"
 
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define HANDSHAKE_MS   10000
-#define RESEND_MS      30000
-#define RETRY_LEAST_MS 5
-#define RETRY_MOST_MS  100
-
-struct sent {
-    int64_t id, seq; /* seq is 0 for what does not write */
-    bool stream;     /* it may be answered again */
-};
-
-struct client {
-    struct address address;
-    char *address_text;
-    int64_t patience_ms;
-    struct conn *conn; /* NULL: gone */
-    int64_t last_id, last_seq;
-    char name[33];     /* empty until the first write */
-    struct sent *sent; /* by client_send and not yet answered */
-    size_t sent_count, sent_capacity;
-    struct reply *replies; /* to those, arrived while client_ask waited for another */
-    size_t reply_count, reply_capacity;
-};
+#define HANDSHAKE_MS 10000
 
 /* ---- Connecting ---- */
 
-static bool fail_connect(const struct client *client, struct err *err)
+bool fail_connect(const struct client *client, struct err *err)
 {
     if (err && err->code == ERR_UNREACHABLE)
         return err_wrap(err, "cannot reach the state server at %s", client->address_text);
@@ -69,7 +48,7 @@ static bool client_connect(struct client *client, int64_t timeout_ms, int64_t un
         poll(NULL, 0, pause_ms);
         pause_ms = pause_ms * 2 < RETRY_MOST_MS ? pause_ms * 2 : RETRY_MOST_MS;
     }
-    client->sent_count = 0; /* a new connection answers nothing of the old one */
+    sent_renew(client);
     return true;
 }
 
@@ -77,6 +56,7 @@ static struct client *client_new(const char *address, int64_t patience_ms)
 {
     struct client *client = mem_new(sizeof *client);
     client->patience_ms = patience_ms;
+    client->poll_fd = client->timer_fd = client->watched_fd = -1;
     client->address_text = mem_text(address);
     return client;
 }
@@ -110,10 +90,11 @@ struct client *client_open(const char *address, int64_t patience_ms, struct err 
     return client_open_within(address, -1, patience_ms, err);
 }
 
-static void client_disconnect(struct client *client)
+void client_disconnect(struct client *client)
 {
     conn_close(client->conn);
     client->conn = NULL;
+    client->watched_fd = -1;
 }
 
 void client_close(struct client *client)
@@ -123,6 +104,10 @@ void client_close(struct client *client)
     client_disconnect(client);
     for (size_t i = 0; i < client->reply_count; i++)
         reply_release(&client->replies[i]);
+    for (size_t i = 0; i < client->sent_count; i++)
+        sent_release(&client->sent[i]);
+    fd_close(&client->poll_fd);
+    fd_close(&client->timer_fd);
     free(client->replies);
     free(client->sent);
     free(client->address_text);
@@ -160,7 +145,7 @@ static void error_read(struct reply *reply)
 }
 
 /* Takes message. */
-static bool reply_parse(struct message *message, struct reply *reply, struct err *err)
+bool reply_parse(struct message *message, struct reply *reply, struct err *err)
 {
     *reply = (struct reply){.message = *message, .value = message->value};
     reply->fields = value_parse(message->header, NULL);
@@ -205,8 +190,7 @@ static int64_t oldest_seq(const struct client *client)
     return oldest;
 }
 
-/* The fields that the client itself answers for. */
-static bool stamp(struct client *client, struct request *request, struct err *err)
+bool request_stamp(struct client *client, struct request *request, struct err *err)
 {
     request_set_int(request, FIELD_v, 1);
     request_set_int(request, FIELD_id, ++client->last_id);
@@ -221,7 +205,7 @@ static bool stamp(struct client *client, struct request *request, struct err *er
 }
 
 /* Asking twice does no harm: reads, writes with a seq, and what says the same thing again. */
-static bool may_resend(enum op op)
+bool may_resend(enum op op)
 {
     switch (op) {
     case OP_hello:
@@ -237,39 +221,18 @@ static bool may_resend(enum op op)
     }
 }
 
+bool request_text(const struct request *request, struct buf *header, struct err *err)
+{
+    request_print(header, request);
+    return utf8_valid(buf_str(header)) ||
+           err_set(err, ERR_INVALID, "keys, names and expressions must be valid UTF-8");
+}
+
 static bool send_request(struct client *client, const struct request *request, struct str value,
                          struct err *err)
 {
     AUTO_BUF struct buf header = {0};
-    request_print(&header, request);
-    if (!utf8_valid(buf_str(&header)))
-        return err_set(err, ERR_INVALID, "keys, names and expressions must be valid UTF-8");
-    return conn_send(client->conn, buf_str(&header), value, err);
-}
-
-/* Whether a reply answers something that client_send sent; if so it is no longer waited for. */
-static bool sent_remove(struct client *client, const struct reply *reply)
-{
-    for (size_t i = 0; i < client->sent_count; i++) {
-        if (client->sent[i].id != reply->id)
-            continue;
-        if (client->sent[i].stream && reply->ok)
-            return true;
-        client->sent[i] = client->sent[--client->sent_count];
-        return true;
-    }
-    return false;
-}
-
-/* Takes reply. What nobody waits for any more (a client_ask that timed out) is dropped. */
-static void reply_keep(struct client *client, struct reply *reply)
-{
-    if (!sent_remove(client, reply)) {
-        reply_release(reply);
-        return;
-    }
-    mem_grow(client->replies, client->reply_capacity, client->reply_count);
-    client->replies[client->reply_count++] = *reply;
+    return request_text(request, &header, err) && conn_send(client->conn, buf_str(&header), value, err);
 }
 
 static bool wait_answer(struct client *client, int64_t id, int64_t until_ms, struct reply *reply,
@@ -306,14 +269,17 @@ bool client_ask(struct client *client, struct request *request, struct str value
     err = err ? err : &local;
     if (!client->conn && !client_connect(client, -1, patience > 0 ? start + patience : 0, err))
         return false;
-    if (!stamp(client, request, err) || !send_request(client, request, value, err))
+    if (!request_stamp(client, request, err) || !send_request(client, request, value, err))
         return false;
     while (!wait_answer(client, request_int(request, id), until, reply, err)) {
         if (err->code == ERR_TIMEOUT)
             return false;
-        client_disconnect(client);
-        bool again = err->code == ERR_UNREACHABLE && patience > 0 && client->sent_count == 0 &&
-                     may_resend(request->operation);
+        if (client->resends)
+            sent_lost(client, err);
+        else
+            client_disconnect(client);
+        bool alone = client->resends || client->sent_count == 0;
+        bool again = err->code == ERR_UNREACHABLE && patience > 0 && alone && may_resend(request->operation);
         int64_t now = time_now_ms();
         if (resend_until < 0)
             resend_until = now + RESEND_MS;
@@ -340,96 +306,4 @@ bool client_do(struct client *client, struct request *request, struct str value,
         *err = reply->error;
     reply_release(reply);
     return false;
-}
-
-/* ---- For event loops ---- */
-
-int client_fd(const struct client *client)
-{
-    return client->conn ? conn_fd(client->conn) : -1;
-}
-
-short client_events(const struct client *client)
-{
-    return client->conn ? conn_events(client->conn) : 0;
-}
-
-bool client_step(struct client *client, struct err *err)
-{
-    if (!client->conn)
-        return err_set(err, ERR_UNREACHABLE, "the connection to the state server at %s is gone",
-                       client->address_text);
-    return conn_step(client->conn, err) || fail_connect(client, err);
-}
-
-static int64_t client_start(struct client *client, struct request *request, struct str value, bool stream,
-                            struct err *err)
-{
-    if (!client->conn) {
-        err_set(err, ERR_UNREACHABLE, "the connection to the state server at %s is gone",
-                client->address_text);
-        return 0;
-    }
-    if (!stamp(client, request, err) || !send_request(client, request, value, err))
-        return 0;
-    conn_flush(client->conn);
-    mem_grow(client->sent, client->sent_capacity, client->sent_count);
-    client->sent[client->sent_count++] =
-        (struct sent){.id = request_int(request, id),
-                      .seq = request_has(request, seq) ? request_int(request, seq) : 0,
-                      .stream = stream};
-    return request_int(request, id);
-}
-
-int64_t client_send(struct client *client, struct request *request, struct str value, struct err *err)
-{
-    return client_start(client, request, value, false, err);
-}
-
-int64_t client_stream(struct client *client, struct request *request, struct str value, struct err *err)
-{
-    return client_start(client, request, value, true, err);
-}
-
-bool client_next(struct client *client, struct reply *reply)
-{
-    if (client->reply_count > 0) {
-        *reply = client->replies[0];
-        client->reply_count--;
-        memmove(client->replies, client->replies + 1, client->reply_count * sizeof *reply);
-        return true;
-    }
-    struct message message;
-    while (client->conn && conn_receive(client->conn, &message)) {
-        if (!reply_parse(&message, reply, NULL))
-            continue;
-        if (sent_remove(client, reply))
-            return true;
-        reply_release(reply);
-    }
-    return false;
-}
-
-bool client_awaits(const struct client *client, int64_t id)
-{
-    for (size_t i = 0; i < client->sent_count; i++)
-        if (client->sent[i].id == id)
-            return client->conn != NULL;
-    return false;
-}
-
-void client_forget(struct client *client, int64_t id)
-{
-    size_t left = 0;
-    for (size_t i = 0; i < client->sent_count; i++)
-        if (client->sent[i].id != id)
-            client->sent[left++] = client->sent[i];
-    client->sent_count = left;
-    left = 0;
-    for (size_t i = 0; i < client->reply_count; i++)
-        if (client->replies[i].id != id)
-            client->replies[left++] = client->replies[i];
-        else
-            reply_release(&client->replies[i]);
-    client->reply_count = left;
 }

@@ -61,6 +61,12 @@ void pages_give(struct pages *pages, struct reply *reply);
 void pages_release(struct pages *pages);
 
 /* ---- For event loops ---- */
+
+/* From now on client_step deals with the end of the connection: for patience_ms, 30 s at most, it connects
+ * again, and asks again what was not answered. What must not be asked twice, and what was lost again and
+ * again for 30 s, is answered by a reply of our own: not ok, ERR_UNREACHABLE, of a write "outcome unknown".
+ * client_fd stays the same. */
+bool client_resends(struct client *client, int64_t patience_ms, struct err *err);
 int client_fd(const struct client *client);
 short client_events(const struct client *client);
 /* Reads and writes what is possible. False: the connection is gone (err says how). */

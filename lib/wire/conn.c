@@ -267,6 +267,11 @@ bool conn_wait_open(struct conn *conn, int64_t until_ms, struct err *err)
     return true;
 }
 
+bool conn_is_open(const struct conn *conn)
+{
+    return conn->zmtp.stage == ZMTP_OPEN;
+}
+
 bool conn_wait(struct conn *conn, int64_t until_ms, struct message *message, struct err *err)
 {
     while (!conn_receive(conn, message))

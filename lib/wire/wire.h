@@ -43,6 +43,8 @@ bool conn_step(struct conn *conn, struct err *err);
 /* conn_step until the handshake is through or until the monotonic time (ms; <0: no end). ERR_TIMEOUT and
  * conn_step's errors. */
 bool conn_wait_open(struct conn *conn, int64_t until_ms, struct err *err);
+/* The handshake is through. */
+bool conn_is_open(const struct conn *conn);
 /* Queues one message: an empty delimiter, the header, and a value frame unless value.data is NULL. Copies. It
  * is sent by conn_step once the peer's READY is there. ERR_TOO_LARGE past WIRE_FRAME_MAX. */
 bool conn_send(struct conn *conn, struct str header, struct str value, struct err *err);

@@ -71,8 +71,9 @@ void zp_set_token(zp_client *client, const char *token);
  * zp_connect(); ZP_FOREVER at first. Past it the call returns ZP_TIMEOUT: the outcome of a write is then
  * unknown. */
 void zp_set_timeout(zp_client *client, int64_t timeout_ms);
-/* How many milliseconds a call tries to reach a server again that went away or is not there yet; 0 at first.
- * It counts from the next connection on, for blocking calls while nothing of zp_send() is unanswered. */
+/* How many milliseconds a call, or zp_step(), tries to reach a server again that went away or is not there
+ * yet; 0 at first. It counts from the next connection on. What was not answered is asked again then, for 30 s
+ * at most; writes are numbered, so that none is done twice. */
 void zp_set_patience(zp_client *client, int64_t patience_ms);
 
 /* ---- Errors ---- */
@@ -343,12 +344,15 @@ enum zp_code zp_request(zp_client *client, const char *op, const char *fields, c
 /* ---- Event loops ---- */
 
 /* The descriptor to poll, -1 without a connection. It is the library's; do not close it. It changes with
- * every connection. */
+ * every connection that is made by zp_connect(), and without patience by a blocking call. */
 int zp_fd(const zp_client *client);
 /* What to poll it for: POLLIN and, while something is to be sent, POLLOUT. It may change with every call. */
 short zp_events(const zp_client *client);
-/* Reads and writes what is possible without waiting. On failure the connection is of no use any more: connect
- * again, and send again what has no reply. */
+/* Reads and writes what is possible without waiting. With zp_set_patience() it also connects again when the
+ * connection has ended, and asks again what was not answered; what cannot be asked twice (streams, calls and
+ * such) gets a reply that is ZP_UNREACHABLE, and so does what got no answer in that time: of a write "outcome
+ * unknown". On failure the connection is of no use any more: connect again, and send again what has no reply.
+ */
 enum zp_code zp_step(zp_client *client);
 /* Sends a request as zp_request() does, without waiting. The reply will have the number *id. */
 enum zp_code zp_send(zp_client *client, const char *op, const char *fields, const char *json, size_t len,
@@ -364,7 +368,8 @@ zp_reply *zp_next(zp_client *client);
 enum zp_code zp_wait(zp_client *client, int64_t id, int64_t timeout_ms, zp_reply **reply);
 /* Begins a watch that goes on: up to credit events, then as many as zp_credit() adds, arrive as replies with
  * the number *id. A reply with the field lost tells how many revisions fell off the log before. The stream
- * ends with a reply that is not ZP_OK, with zp_cancel(), or with the connection. */
+ * ends with a reply that is not ZP_OK, with zp_cancel(), or with the connection; to go on behind the last
+ * event begin another one with after. */
 enum zp_code zp_send_stream(zp_client *client, const zp_watch_spec *spec, int64_t credit, int64_t *id);
 /* Lets credit more events of a stream come (0: none), and acknowledges its events up to a revision as
  * zp_ack() does (ZP_NOW: none). Blocks for the answer; an event loop that must not sends the operation credit

@@ -10,6 +10,11 @@
 
 void server_process_start(struct server_process *server, const char *address)
 {
+    server_process_start_kept(server, address, NULL);
+}
+
+void server_process_start_kept(struct server_process *server, const char *address, const char *folder)
+{
     int ends[2];
     char ready[128];
     snprintf(server->address, sizeof server->address, "%s", address);
@@ -18,7 +23,8 @@ void server_process_start(struct server_process *server, const char *address)
     assert_true(server->pid >= 0);
     if (server->pid == 0) {
         dup2(ends[1], STDOUT_FILENO);
-        execl(ZPROC_SERVER, ZPROC_SERVER, "--address", address, (char *)NULL);
+        execl(ZPROC_SERVER, ZPROC_SERVER, "--address", address, folder ? "--persist" : (char *)NULL, folder,
+              "--durability", "process", (char *)NULL);
         _exit(127);
     }
     close(ends[1]);

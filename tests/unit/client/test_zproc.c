@@ -11,14 +11,8 @@
 
 #include <zproc/zproc.h>
 
+#include "api_test.h"
 #include "server_process.h"
-
-#define PATIENCE_MS 20000
-#define check(client, call)                                                                                  \
-    do {                                                                                                     \
-        if ((call) != ZP_OK)                                                                                 \
-            fail_msg("%s: %s", #call, zp_message(client));                                                   \
-    } while (0)
 
 static struct server_process server;
 
@@ -61,31 +55,6 @@ static int client_end_test(void **state)
 {
     zp_client_free(*state);
     return 0;
-}
-
-/* Takes reply. */
-static void assert_reply(zp_reply *reply, const char *json)
-{
-    size_t len;
-    const char *value = zp_reply_value(reply, &len);
-    assert_non_null(value);
-    assert_string_equal(value, json);
-    assert_int_equal(len, strlen(json));
-    zp_reply_free(reply);
-}
-
-static void assert_key(zp_client *client, const char *key, const char *json)
-{
-    zp_reply *reply;
-    check(client, zp_get(client, key, ZP_NOW, &reply));
-    assert_reply(reply, json);
-}
-
-static void assert_refused(zp_client *client, enum zp_code code, enum zp_code expected, const char *part)
-{
-    if (code != expected || !strstr(zp_message(client), part))
-        fail_msg("%s: '%s', not %s: '%s'", zp_code_name(code), zp_message(client), zp_code_name(expected),
-                 part);
 }
 
 /* ---- Connecting ---- */
@@ -626,17 +595,6 @@ static void claims(void **state)
 }
 
 /* ---- Event loops ---- */
-
-static zp_reply *next_reply(zp_client *client)
-{
-    zp_reply *reply;
-    while (!(reply = zp_next(client))) {
-        struct pollfd poll_fd = {.fd = zp_fd(client), .events = zp_events(client)};
-        assert_true(poll(&poll_fd, 1, PATIENCE_MS) > 0);
-        check(client, zp_step(client));
-    }
-    return reply;
-}
 
 static void event_loop(void **state)
 {
