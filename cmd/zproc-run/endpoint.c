@@ -103,9 +103,8 @@ static bool bind_tcp(struct endpoint *endpoint, struct address *address, bool in
     endpoint->fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (!insecure && !is_loopback(found->ai_addr))
         err_set(err, ERR_DENIED,
-                "'tcp://%s:%s' can be reached from other machines and there is no secret key; use "
-                "127.0.0.1, or "
-                "set server.insecure: true",
+                "'tcp://%s:%s' can be reached from other machines and there is no secret key; set "
+                "server.secret_key_file (see zproc keygen), or use 127.0.0.1, or set server.insecure: true",
                 address->host, port);
     else if (endpoint->fd < 0)
         err_errno(err, errno, "cannot make a socket");

@@ -128,9 +128,10 @@ static char *record_read(const char *path)
 
 static bool server_answers(const char *address)
 {
-    struct client *client = address ? client_open_within(address, ANSWER_MS, 0, NULL) : NULL;
+    struct err err = {0};
+    struct client *client = address ? client_open_within(address, NULL, ANSWER_MS, 0, &err) : NULL;
     client_close(client);
-    return client != NULL;
+    return client || (address && err.code == ERR_KEY_REJECTED);
 }
 
 /* For a run in the background, which is the only one of its folder. */
@@ -168,7 +169,18 @@ static bool record_write(const char *path, const char *address, struct err *err)
     return file_replace(path, str_of(text), err);
 }
 
-bool folder_record(struct folder *folder, const char *address, bool yields, struct err *err)
+/* Beside the address: a link to the key's file, so that commands in this folder find both. */
+static void link_key(struct folder *folder, const char *key)
+{
+    folder->key = mem_format("%s/key", folder->root);
+    unlink(folder->key);
+    if (key && symlink(key, folder->key) == 0)
+        return;
+    free(folder->key);
+    folder->key = NULL;
+}
+
+bool folder_record(struct folder *folder, const char *address, const char *key, bool yields, struct err *err)
 {
     char *path = mem_format("%s/address", folder->root);
     folder->before = record_read(path);
@@ -179,6 +191,7 @@ bool folder_record(struct folder *folder, const char *address, bool yields, stru
     }
     folder->address = path;
     folder->recorded = mem_text(address);
+    link_key(folder, key);
     return true;
 }
 
@@ -187,6 +200,8 @@ static void remove_record(struct folder *folder)
     AUTO_FREE char *now = record_read(folder->address);
     if (!now || strcmp(now, folder->recorded) != 0)
         return;
+    if (folder->key)
+        unlink(folder->key);
     if (!server_answers(folder->before) || !record_write(folder->address, folder->before, NULL))
         unlink(folder->address);
 }
@@ -205,6 +220,7 @@ void folder_close(struct folder *folder)
     free(folder->run);
     free(folder->address);
     free(folder->recorded);
+    free(folder->key);
     free(folder->before);
     fd_close(&folder->lock);
     fd_close(&folder->taken);

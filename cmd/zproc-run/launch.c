@@ -122,6 +122,8 @@ static bool set_own(struct launch *launch, struct run *run, struct task *task, c
     environment_set(env, "ZPROC_NAMESPACE", task->worker->namespace);
     if (task->worker->stateful)
         environment_set(env, "ZPROC_SESSION", task->session);
+    if (task->worker->stateful)
+        environment_set(env, "ZPROC_KEY_FILE", run->key.file);
     environment_set(env, "ZPROC_RUN", run->id);
     environment_set(env, "ZPROC_WORKER", task->worker->name);
     set_number(env, "ZPROC_REPLICA", task->replica);

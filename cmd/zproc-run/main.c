@@ -54,6 +54,7 @@ static struct plan *load(const struct options *options, bool colour)
                                   .file_count = options->manifest_count,
                                   .vars = options->vars,
                                   .var_count = options->var_count,
+                                  .keyed = getenv("ZPROC_KEY_FILE") || getenv("ZPROC_SECRET_KEY"),
                                   .workers = options->workers,
                                   .worker_count = options->worker_count};
     struct plan *plan = plan_load(&wanted, &problems);

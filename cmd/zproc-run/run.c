@@ -295,7 +295,7 @@ static void record_address(struct run *run)
 {
     struct err err;
     bool single = run->options->command != NULL;
-    if (!folder_record(&run->folder, run->address, single, &err)) {
+    if (!folder_record(&run->folder, run->address, run->key.file, single, &err)) {
         if (!single)
             run_say(run, 1, "other terminals will not find this run: %s", err.message);
     } else if (run->folder.recorded) {
@@ -362,6 +362,8 @@ static bool start(struct run *run, struct err *err)
     run->limit = timer_new(run->loop, limit_reached, run);
     run->server.timer = timer_new(run->loop, server_timer, run);
     run->external = run->options->server || run->plan->server.external;
+    if (!key_open(run, err))
+        return false;
     run_id_make(run->id);
     bool background = run->options->background >= 0;
     if (background && (!open_folder(run, err) || !background_enter(run, err)))
@@ -427,6 +429,7 @@ static void release(struct run *run)
     sink_flush(&run->errors, run->lossy ? time_now_ms() + END_MS : -1);
     folder_close(&run->folder);
     control_close(run);
+    key_close(run);
     size_t at = 0;
     for (struct task *task; (task = table_next(&run->tasks, &at));)
         task_free(run, task);
@@ -469,10 +472,10 @@ int run_main(struct run *run)
     } else {
         run_say(run, 2, "%s", err.message);
         run->over = false;
-        run->status = run->interrupt                                      ? 128 + run->interrupt
-                      : err.code == ERR_INVALID || err.code == ERR_DENIED ? 2
-                      : err.code == ERR_CONFLICT                          ? 1
-                                                                          : 125;
+        run->status = run->interrupt                                             ? 128 + run->interrupt
+                      : err.code == ERR_INVALID || err.code == ERR_DENIED        ? 2
+                      : err.code == ERR_CONFLICT || err.code == ERR_KEY_REJECTED ? err_code_status(err.code)
+                                                                                 : 125;
     }
     finish(run);
     release(run);

@@ -39,6 +39,7 @@ struct folder {
     char *run;     /* logs/ID below it; NULL for a run without manifest */
     char *address; /* the file that records the server's address, NULL: not written */
     char *recorded;
+    char *key;    /* the link to the key's file; NULL: none */
     char *before; /* what stood there: a run that may go on when this one has ended; NULL: nothing */
     int taken;    /* held on `root` by a run in the background; -1: not */
     int lock;     /* held on `run` while the run goes on, so that its logs are not cleared away; -1: none */
@@ -53,7 +54,7 @@ enum folder_use { FOLDER_ADDRESS, FOLDER_LOGS, FOLDER_ALONE };
 bool folder_open(struct folder *folder, const struct plan *plan, const char *id, enum folder_use use,
                  struct err *err);
 /* yields: the record of a run that goes on is left as it is. */
-bool folder_record(struct folder *folder, const char *address, bool yields, struct err *err);
+bool folder_record(struct folder *folder, const char *address, const char *key, bool yields, struct err *err);
 /* Takes the record back, unless another run has put its own there meanwhile; the run that was found here
  * before is found again, if it goes on. */
 void folder_close(struct folder *folder);
@@ -181,6 +182,20 @@ void state_cancel(struct run *run, struct ask **ask);
 /* Reads and writes what is possible. True when an answer was handed out. */
 bool state_pump(struct run *run);
 size_t state_pending(const struct run *run);
+
+/* ---- key.c ---- */
+
+struct key {
+    bool given;
+    struct secret secret;
+    char *file; /* absolute; what workers are told; NULL without a key */
+    bool file_ours;
+};
+/* From the environment (where the command line's options stand too), else from the manifest. */
+bool key_open(struct run *run, struct err *err);
+/* NULL: the server has none. */
+const struct secret *key_of(const struct run *run);
+void key_close(struct run *run);
 
 /* ---- record.c: the reserved namespace ---- */
 
@@ -534,6 +549,7 @@ struct run {
     struct loop *loop;
     struct children *children;
     struct control control;
+    struct key key;
     struct folder folder;
     struct server server;
     bool external; /* the server is not ours */

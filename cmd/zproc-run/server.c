@@ -264,7 +264,7 @@ bool server_start(struct run *run, struct err *err)
     if (!persist_choose(run, err))
         return false;
     if (!endpoint_open(&server->endpoint, run->plan->server.address, run->plan->dir,
-                       run->plan->server.insecure, err))
+                       run->plan->server.insecure || run->key.given, err))
         return false;
     if (server->endpoint.path)
         control_leave(run, server->endpoint.path, NULL);

@@ -25,7 +25,7 @@ static void link_ready(void *ctx, short events)
 static bool link_open(struct run *run, size_t number, struct err *err)
 {
     struct link *link = &run->state.links[number];
-    link->client = client_begin(run->address, err);
+    link->client = client_begin(run->address, key_of(run), err);
     if (!link->client)
         return false;
     link->watcher =

@@ -13,6 +13,7 @@
 struct settings {
     struct server_options options;
     int ready_fd;
+    struct secret secret;
     char *made; /* the address that was made up; owned */
 };
 
@@ -112,6 +113,15 @@ static bool address_tell(const char *address, int fd, struct err *err)
     return fd_write_all(fd, line, strlen(line)) || err_errno(err, errno, "cannot tell the address");
 }
 
+static bool secret_read(struct settings *settings, struct err *err)
+{
+    bool given;
+    if (!secret_from_env(&settings->secret, &given, err))
+        return false;
+    settings->options.secret = given ? &settings->secret : NULL;
+    return true;
+}
+
 static bool serve(struct settings *settings, int stop_fd, struct err *err)
 {
     if (!settings->options.address && !address_make(settings, err))
@@ -141,7 +151,8 @@ int main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     AUTO_FD int stop_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    bool ok = stop_fd >= 0 ? settings_read(&settings, argc, argv, &err) && serve(&settings, stop_fd, &err)
+    bool ok = stop_fd >= 0 ? settings_read(&settings, argc, argv, &err) && secret_read(&settings, &err) &&
+                                 serve(&settings, stop_fd, &err)
                            : err_errno(&err, errno, "cannot wait for signals");
     free(settings.made);
     if (ok)

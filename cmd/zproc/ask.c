@@ -8,6 +8,7 @@
 
 #define RUN_PATIENCE_MS 10000 /* within a run the supervisor starts a lost server again */
 #define RUN_ADDRESS     ".zproc/address"
+#define RUN_KEY         ".zproc/key" /* a link to the key's file */
 #define ADDRESS_MAX     1024
 
 static const char *env(const char *name)
@@ -44,12 +45,16 @@ char *address_find(const struct args *args, struct err *err)
     return found;
 }
 
-static bool keys_refuse(struct err *err)
+/* The key for the server: as the options and the environment say, or that of the folder's run. */
+static bool secret_find(const struct args *args, struct secret *secret, bool *given, struct err *err)
 {
-    if (!env("ZPROC_SECRET_KEY") && !env("ZPROC_KEY_FILE"))
-        return true;
-    return err_set(err, ERR_UNSUPPORTED,
-                   "secret keys (ZPROC_SECRET_KEY, ZPROC_KEY_FILE) are not supported yet");
+    struct stat info;
+    if (!secret_from_env(secret, given, err))
+        return false;
+    bool recorded = !*given && !args_value(args, "address") && !env("ZPROC_ADDRESS") &&
+                    lstat(RUN_KEY, &info) == 0 && (info.st_uid == geteuid() || info.st_uid == 0);
+    *given |= recorded;
+    return !recorded || secret_from_file(RUN_KEY, secret, err);
 }
 
 /* A session that was named on the command line is made; one that exists already is as good. */
@@ -70,15 +75,15 @@ static bool session_make(struct context *context, struct err *err)
 
 static bool context_connect(struct context *context, struct err *err)
 {
-    AUTO_FREE char *address = NULL;
-    if (keys_refuse(err))
-        address = context->address ? mem_text(context->address) : address_find(&context->args, err);
-    if (!address)
+    AUTO_FREE char *address =
+        context->address ? mem_text(context->address) : address_find(&context->args, err);
+    struct secret secret;
+    bool keyed;
+    if (!address || !secret_find(&context->args, &secret, &keyed, err))
         return false;
     int64_t patience_ms = env("ZPROC_RUN") ? RUN_PATIENCE_MS : 0;
-    context->client = context->timeout_ms < 0
-                          ? client_open(address, patience_ms, err)
-                          : client_open_within(address, context->timeout_ms, patience_ms, err);
+    context->client =
+        client_open_within(address, keyed ? &secret : NULL, context->timeout_ms, patience_ms, err);
     return context->client != NULL;
 }
 

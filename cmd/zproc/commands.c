@@ -6,24 +6,24 @@ extern const struct command cmd_set, cmd_del, cmd_update, cmd_replace, cmd_clear
     cmd_popitem, cmd_incr, cmd_append, cmd_extend, cmd_remove, cmd_cas, cmd_patch, cmd_atomic, cmd_txn,
     cmd_dump, cmd_load;
 extern const struct command cmd_watch, cmd_events, cmd_go_live;
-extern const struct command cmd_server, cmd_ping, cmd_stats;
+extern const struct command cmd_server, cmd_ping, cmd_stats, cmd_keygen;
 extern const struct command cmd_run, cmd_check, cmd_map;
 extern const struct command cmd_ps, cmd_up, cmd_wait;
 extern const struct command cmd_start, cmd_stop, cmd_restart, cmd_signal, cmd_scale, cmd_down;
 
 const struct command *const commands[] = {
-    &cmd_get,     &cmd_has,   &cmd_keys,   &cmd_values,  &cmd_items,  &cmd_len,        &cmd_eval,
-    &cmd_set,     &cmd_del,   &cmd_update, &cmd_replace, &cmd_clear,  &cmd_setdefault, &cmd_pop,
-    &cmd_popitem, &cmd_incr,  &cmd_append, &cmd_extend,  &cmd_remove, &cmd_cas,        &cmd_patch,
-    &cmd_atomic,  &cmd_txn,   &cmd_dump,   &cmd_load,    &cmd_watch,  &cmd_events,     &cmd_go_live,
-    &cmd_server,  &cmd_ping,  &cmd_stats,  &cmd_run,     &cmd_check,  &cmd_map,        &cmd_ps,
-    &cmd_wait,    &cmd_start, &cmd_stop,   &cmd_restart, &cmd_signal, &cmd_scale,      &cmd_down,
-    &cmd_up,      NULL,
+    &cmd_get,     &cmd_has,  &cmd_keys,   &cmd_values,  &cmd_items,   &cmd_len,        &cmd_eval,
+    &cmd_set,     &cmd_del,  &cmd_update, &cmd_replace, &cmd_clear,   &cmd_setdefault, &cmd_pop,
+    &cmd_popitem, &cmd_incr, &cmd_append, &cmd_extend,  &cmd_remove,  &cmd_cas,        &cmd_patch,
+    &cmd_atomic,  &cmd_txn,  &cmd_dump,   &cmd_load,    &cmd_watch,   &cmd_events,     &cmd_go_live,
+    &cmd_server,  &cmd_ping, &cmd_stats,  &cmd_keygen,  &cmd_run,     &cmd_check,      &cmd_map,
+    &cmd_ps,      &cmd_wait, &cmd_start,  &cmd_stop,    &cmd_restart, &cmd_signal,     &cmd_scale,
+    &cmd_down,    &cmd_up,   NULL,
 };
 
 const char *const commands_later[] = {
-    "attach", "graph",  "import", "init", "keygen",  "results", "logs",
-    "spawn",  "return", "reload", "top",  "history", "report",  NULL,
+    "attach", "graph",  "import", "init",    "results", "logs", "spawn",
+    "return", "reload", "top",    "history", "report",  NULL,
 };
 
 const struct command *command_find(const char *name)

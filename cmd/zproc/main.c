@@ -1,6 +1,8 @@
 /* zproc: finds the command, gives it its arguments, and turns its end into an exit status. */
 #include "command.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* "zproc: COMMAND: why" on stderr; returns the exit status. */
@@ -16,7 +18,8 @@ static int report(const struct args *args, const char *command, int failure_stat
         /* Where stderr itself fails there is nobody left to tell; the status still says it. */
         (void)fd_write_all(STDERR_FILENO, line.data, line.len);
     }
-    return failure_status ? failure_status : err_code_status(err->code);
+    bool own = err->code == ERR_KEY_REJECTED || !failure_status;
+    return own ? err_code_status(err->code) : failure_status;
 }
 
 static int print_help(const struct command *command, struct err *err)
@@ -61,12 +64,28 @@ static bool operands_check(const struct command *command, const struct args *arg
                    command->name, *command->usage ? " " : "", command->usage);
 }
 
+/* What the options say of the secret key goes into the environment, where every program of zproc finds it. */
+static bool key_apply(const struct args *args, struct err *err)
+{
+    const char *path = args_value(args, "key-file"), *text = args_value(args, "secret-key");
+    if (path && text)
+        return err_set(err, ERR_INVALID, "--key-file and --secret-key are both given; leave one out");
+    if (!path && !text)
+        return true;
+    AUTO_FREE char *real = path ? realpath(path, NULL) : NULL;
+    if (path && !real)
+        return err_set(err, ERR_INVALID, "cannot read the key file '%s': %s", path, strerror(errno));
+    unsetenv(path ? "ZPROC_SECRET_KEY" : "ZPROC_KEY_FILE");
+    setenv(path ? "ZPROC_KEY_FILE" : "ZPROC_SECRET_KEY", path ? real : text, 1);
+    return true;
+}
+
 static int command_run(struct context *context, struct err *err)
 {
     const struct args *args = &context->args;
     if (args_has(args, "help"))
         return print_help(context->command, err);
-    if (!operands_check(context->command, args, err))
+    if (!operands_check(context->command, args, err) || !key_apply(args, err))
         return FAILED;
     context->json = args_has(args, "json");
     context->quiet = args_has(args, "quiet");

@@ -7,6 +7,8 @@
 const struct option global_options[] = {
     {'a', "address", "ADDRESS", "the server: ipc:///path, ipc://@name or tcp://host:port"},
     {'n', "namespace", "NAME", "namespace of the state (default: $ZPROC_NAMESPACE, else \"default\")"},
+    {0, "key-file", "FILE", "file with the server's secret key (default: $ZPROC_KEY_FILE)"},
+    {0, "secret-key", "KEY", "the secret key itself, or a passphrase; others can see it in the process list"},
     {0, "session", "NAME", "session that remembers what was seen; made when it does not exist"},
     {0, "json", NULL, "print JSON always"},
     {'q', "quiet", NULL, "no messages"},
@@ -59,8 +61,6 @@ static bool unknown_name(const struct option *own, struct str name, struct err *
 {
     /* Options of the command line that later versions have. */
     static const char *const later[] = {
-        "key-file",
-        "secret-key",
         "arg",
         "argjson",
     };

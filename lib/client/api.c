@@ -56,6 +56,39 @@ int64_t zp_revision(const zp_client *client)
 
 /* ---- Connecting ---- */
 
+static void secret_keep(zp_client *client, struct secret *secret)
+{
+    if (client->secret)
+        secret_wipe(client->secret);
+    free(client->secret);
+    client->secret = NULL;
+    if (!secret)
+        return;
+    client->secret = mem_new(sizeof *client->secret);
+    *client->secret = *secret;
+    secret_wipe(secret);
+}
+
+enum zp_code zp_set_secret_key(zp_client *client, const char *key)
+{
+    struct secret secret;
+    client->err = (struct err){0};
+    if (key && !secret_from_text(str_of(key), &secret, &client->err))
+        return api_fail(client);
+    secret_keep(client, key ? &secret : NULL);
+    return ZP_OK;
+}
+
+enum zp_code zp_set_key_file(zp_client *client, const char *path)
+{
+    struct secret secret;
+    client->err = (struct err){0};
+    if (path && !secret_from_file(path, &secret, &client->err))
+        return api_fail(client);
+    secret_keep(client, path ? &secret : NULL);
+    return ZP_OK;
+}
+
 zp_client *zp_client_new(void)
 {
     zp_client *client = mem_new(sizeof *client);
@@ -78,6 +111,7 @@ void zp_client_free(zp_client *client)
     if (!client)
         return;
     link_close(client);
+    secret_keep(client, NULL);
     free(client->kept);
     free(client->ns);
     free(client->session);
@@ -98,7 +132,8 @@ enum zp_code zp_connect(zp_client *client, const char *address)
     link_close(client);
     client->err = (struct err){0};
     client->owner = getpid();
-    client->link = client_open_within(address, client->timeout_ms, client->patience_ms, &client->err);
+    client->link =
+        client_open_within(address, client->secret, client->timeout_ms, client->patience_ms, &client->err);
     return link_resends(client);
 }
 
@@ -107,7 +142,7 @@ enum zp_code zp_connect_begin(zp_client *client, const char *address)
     link_close(client);
     client->err = (struct err){0};
     client->owner = getpid();
-    client->link = client_begin(address, &client->err);
+    client->link = client_begin(address, client->secret, &client->err);
     return link_resends(client);
 }
 
@@ -126,6 +161,12 @@ enum zp_code zp_connect_env(zp_client *client)
     }
     zp_set_namespace(client, env("ZPROC_NAMESPACE"));
     zp_set_session(client, env("ZPROC_SESSION"));
+    bool given;
+    struct secret secret;
+    client->err = (struct err){0};
+    if (!secret_from_env(&secret, &given, &client->err))
+        return api_fail(client);
+    secret_keep(client, given ? &secret : NULL);
     if (env("ZPROC_RUN"))
         zp_set_patience(client, RUN_PATIENCE_MS);
     return zp_connect(client, address);

@@ -8,8 +8,9 @@
 #define NO_VALUE ((struct str){0})
 
 struct zp_client {
-    struct client *link; /* NULL: not connected */
-    pid_t owner;         /* the process that connected */
+    struct client *link;   /* NULL: not connected */
+    pid_t owner;           /* the process that connected */
+    struct secret *secret; /* NULL: no key */
     char *ns, *session, *token;
     char *lock_ns, *lock_token; /* NULL: no lock */
     int64_t timeout_ms, patience_ms;

@@ -21,7 +21,7 @@ bool fail_connect(const struct client *client, struct err *err)
 /* Without a timeout of its own (<0) a silent server counts as one that is not there. */
 static bool connect_once(struct client *client, int64_t timeout_ms, struct err *err)
 {
-    client->conn = conn_open(&client->address, err);
+    client->conn = conn_open(&client->address, client->secret, err);
     if (!client->conn)
         return false;
     if (conn_wait_open(client->conn, time_now_ms() + (timeout_ms < 0 ? HANDSHAKE_MS : timeout_ms), err))
@@ -52,20 +52,24 @@ static bool client_connect(struct client *client, int64_t timeout_ms, int64_t un
     return true;
 }
 
-static struct client *client_new(const char *address, int64_t patience_ms)
+static struct client *client_new(const char *address, const struct secret *secret, int64_t patience_ms)
 {
     struct client *client = mem_new(sizeof *client);
     client->patience_ms = patience_ms;
     client->poll_fd = client->timer_fd = client->watched_fd = -1;
     client->address_text = mem_text(address);
+    if (secret) {
+        client->secret = mem_new(sizeof *client->secret);
+        *client->secret = *secret;
+    }
     return client;
 }
 
-struct client *client_begin(const char *address, struct err *err)
+struct client *client_begin(const char *address, const struct secret *secret, struct err *err)
 {
-    struct client *client = client_new(address, 0);
+    struct client *client = client_new(address, secret, 0);
     if (address_parse(address, &client->address, err)) {
-        client->conn = conn_open(&client->address, err);
+        client->conn = conn_open(&client->address, client->secret, err);
         if (client->conn)
             return client;
         fail_connect(client, err);
@@ -74,10 +78,10 @@ struct client *client_begin(const char *address, struct err *err)
     return NULL;
 }
 
-struct client *client_open_within(const char *address, int64_t timeout_ms, int64_t patience_ms,
-                                  struct err *err)
+struct client *client_open_within(const char *address, const struct secret *secret, int64_t timeout_ms,
+                                  int64_t patience_ms, struct err *err)
 {
-    struct client *client = client_new(address, patience_ms);
+    struct client *client = client_new(address, secret, patience_ms);
     if (address_parse(address, &client->address, err) &&
         client_connect(client, timeout_ms, patience_ms > 0 ? time_now_ms() + patience_ms : 0, err))
         return client;
@@ -85,9 +89,10 @@ struct client *client_open_within(const char *address, int64_t timeout_ms, int64
     return NULL;
 }
 
-struct client *client_open(const char *address, int64_t patience_ms, struct err *err)
+struct client *client_open(const char *address, const struct secret *secret, int64_t patience_ms,
+                           struct err *err)
 {
-    return client_open_within(address, -1, patience_ms, err);
+    return client_open_within(address, secret, -1, patience_ms, err);
 }
 
 void client_disconnect(struct client *client)
@@ -111,6 +116,9 @@ void client_close(struct client *client)
     free(client->replies);
     free(client->sent);
     free(client->address_text);
+    if (client->secret)
+        secret_wipe(client->secret);
+    free(client->secret);
     free(client);
 }
 

@@ -21,15 +21,16 @@ void reply_release(struct reply *reply);
 /* A field of the header: borrowed, NULL when absent. */
 const struct value *reply_field(const struct reply *reply, const char *name);
 
-/* Connects and waits for the handshake. patience_ms > 0: tries again until then while nobody listens (a
- * client within a run: 10 s). ERR_UNREACHABLE "cannot reach the state server at ADDRESS: …",
- * ERR_KEY_REJECTED, ERR_INVALID. */
-struct client *client_open(const char *address, int64_t patience_ms, struct err *err);
+/* Connects and waits for the handshake. secret (copied): NULL for a server without a key. patience_ms > 0:
+ * tries again until then while nobody listens (a client within a run: 10 s). ERR_UNREACHABLE "cannot reach
+ * the state server at ADDRESS: …", ERR_KEY_REJECTED, ERR_INVALID. */
+struct client *client_open(const char *address, const struct secret *secret, int64_t patience_ms,
+                           struct err *err);
 /* The same, but a server that does not go through the handshake within timeout_ms is ERR_TIMEOUT. */
-struct client *client_open_within(const char *address, int64_t timeout_ms, int64_t patience_ms,
-                                  struct err *err);
+struct client *client_open_within(const char *address, const struct secret *secret, int64_t timeout_ms,
+                                  int64_t patience_ms, struct err *err);
 /* Begins to connect; client_step goes through the handshake, and what client_send sends leaves after it. */
-struct client *client_begin(const char *address, struct err *err);
+struct client *client_begin(const char *address, const struct secret *secret, struct err *err);
 void client_close(struct client *client); /* NULL is fine */
 
 /* Fills in v and id (and client and seq for ops that write), sends, waits for the answer. False when there is

@@ -23,6 +23,7 @@ struct sent {
 struct client {
     struct address address;
     char *address_text;
+    struct secret *secret; /* NULL: none */
     int64_t patience_ms;
     struct conn *conn; /* NULL: gone */
     int64_t last_id, last_seq;

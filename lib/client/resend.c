@@ -200,7 +200,7 @@ static void try_again(struct client *client, int64_t now)
     int64_t since = client->lost_ms;
     client->try_ms = now + client->pause_ms;
     client->pause_ms = client->pause_ms * 2 < RETRY_MOST_MS ? client->pause_ms * 2 : RETRY_MOST_MS;
-    client->conn = conn_open(&client->address, &ignored);
+    client->conn = conn_open(&client->address, client->secret, &ignored);
     if (client->conn)
         sent_renew(client);
     client->lost_ms = since; /* until it has greeted */

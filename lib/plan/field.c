@@ -25,7 +25,12 @@ static const struct field server_fields[] = {
      .offset = offsetof(struct plan, server.external),
      .fallback = "false",
      .help = "a server is there already, none is started"},
-    UNSUPPORTED("secret_key_file", "text", "file with the secret key"),
+    {.name = "secret_key_file",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct plan, server.secret_key_file),
+     .otherwise = "none",
+     .help = "file with the secret key (see zproc keygen), relative to the manifest; --key-file and "
+             "ZPROC_KEY_FILE go before it"},
     {.name = "insecure",
      .type = FIELD_BOOL,
      .offset = offsetof(struct plan, server.insecure),

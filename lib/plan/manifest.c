@@ -35,8 +35,8 @@ void vars_read(struct loader *loader, const struct node *node, void *target)
 
 /* ---- The server ---- */
 
-/* Splits HOST:PORT; false when it is not of this form. */
-static bool port_split(struct str text, struct str *host)
+/* Splits HOST:PORT; false when it is not of this form. least: 0 where the system may choose a port. */
+static bool port_split(struct str text, long least, struct str *host)
 {
     size_t colon = text.len;
     while (colon > 0 && text.data[colon - 1] != ':')
@@ -44,13 +44,15 @@ static bool port_split(struct str text, struct str *host)
     if (colon < 2)
         return false;
     long port = 0;
+    if (colon == text.len)
+        return false;
     for (size_t i = colon; i < text.len; i++) {
         if (text.data[i] < '0' || text.data[i] > '9' || port > 65535)
             return false;
         port = port * 10 + (text.data[i] - '0');
     }
     *host = (struct str){text.data, colon - 1};
-    return port >= 1 && port <= 65535;
+    return port >= least && port <= 65535;
 }
 
 static bool is_loopback(struct str host)
@@ -68,7 +70,7 @@ void address_read(struct loader *loader, const struct node *node, void *target)
     struct str address = node->text, ipc = STR("ipc://"), tcp = STR("tcp://");
     bool good = str_starts_with(address, ipc) && address.len > ipc.len;
     if (str_starts_with(address, tcp))
-        good = port_split((struct str){address.data + tcp.len, address.len - tcp.len}, &host);
+        good = port_split((struct str){address.data + tcp.len, address.len - tcp.len}, 0, &host);
     if (!good)
         diag_add_at(&loader->diag, node,
                     "'%.*s' is not an address; write ipc:// and a path, or tcp:// and HOST:PORT",
@@ -102,12 +104,14 @@ void server_finish(struct loader *loader, const struct node *map, void *target)
         diag_add_at(&loader->diag, durability,
                     "'durability' has no effect with 'persist: none', which keeps the state in memory");
     if (ynode_is_unset(address) || !ynode_is_text(address) || !str_starts_with(address->text, tcp) ||
-        !port_split((struct str){address->text.data + tcp.len, address->text.len - tcp.len}, &host))
+        !port_split((struct str){address->text.data + tcp.len, address->text.len - tcp.len}, 0, &host))
         return;
-    if (!is_loopback(host) && !plan->server.insecure)
+    bool keyed = plan->server.secret_key_file || (loader->options && loader->options->keyed);
+    if (!is_loopback(host) && !plan->server.insecure && !keyed)
         diag_add_at(&loader->diag, address,
-                    "'%.*s' can be reached from other machines and there is no secret key; use 127.0.0.1, an "
-                    "ipc address, or 'insecure: true'",
+                    "'%.*s' can be reached from other machines and there is no secret key; set "
+                    "'secret_key_file' (see zproc keygen), or use 127.0.0.1, an ipc address, or "
+                    "'insecure: true'",
                     STR_ARG(address->text));
 }
 
@@ -124,7 +128,8 @@ void tcp_read(struct loader *loader, const struct node *node, void *target)
 {
     struct plan_ready *ready = target;
     struct str host;
-    if (read_text(loader, "tcp", node, &ready->tcp) && !ready->tcp.template && !port_split(node->text, &host))
+    if (read_text(loader, "tcp", node, &ready->tcp) && !ready->tcp.template &&
+        !port_split(node->text, 1, &host))
         diag_add_at(&loader->diag, node, "'%.*s' is not HOST:PORT, like 127.0.0.1:8080", STR_ARG(node->text));
 }
 

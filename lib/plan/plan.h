@@ -207,7 +207,8 @@ struct plan {
     struct {
         char *address; /* NULL: a new one */
         bool external, insecure;
-        char *persist; /* run, none, or a folder: absolute or below dir */
+        char *secret_key_file; /* as written; NULL: none */
+        char *persist;         /* run, none, or a folder: absolute or below dir */
         enum plan_durability durability;
         int64_t log_limit, state_limit; /* bytes */
     } server;
@@ -239,6 +240,7 @@ struct plan_options {
     size_t var_count;
     const char *const *workers; /* only these and what they need; none: all */
     size_t worker_count;
+    bool keyed; /* a secret key comes from elsewhere */
 };
 
 /* Reads and checks a manifest. NULL with at least one problem otherwise; as many problems at once as can be

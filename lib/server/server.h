@@ -5,6 +5,8 @@
 
 #include "store.h"
 
+struct secret;
+
 struct server;
 
 struct server_options {
@@ -12,6 +14,7 @@ struct server_options {
         *address; /* ipc://PATH, ipc://@NAME, tcp://HOST:PORT; with listen_fd: what that socket is bound to */
     int listen_fd;                  /* a bound, listening socket to use; -1: make one */
     bool insecure;                  /* tcp beyond loopback without a key is allowed */
+    const struct secret *secret;    /* only clients with this key are let in; NULL: no key */
     int64_t log_limit, state_limit; /* bytes */
     const char *persist;            /* folder that keeps the state; NULL: it is in memory */
     enum durability durability;     /* DURABILITY_NONE without a folder, another one with it */

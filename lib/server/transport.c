@@ -24,6 +24,10 @@
 #define SPARE_FDS       32  /* descriptors that are never given to connections */
 #define LEAST_FDS       80  /* its own, the spare ones, and some connections */
 #define MONITOR_ADDRESS "inproc://monitor"
+#define ZAP_ADDRESS     "inproc://zeromq.zap.01"
+#define ZAP_DOMAIN      "zproc"
+#define ZAP_FRAMES      7
+#define CURVE_OVERHEAD  33 /* bytes that a frame grows by when it is sealed (RFC 26) */
 
 struct transport {
     void *context, *router, *monitor;
@@ -33,6 +37,9 @@ struct transport {
     uint8_t *alive;                    /* by descriptor: of a connection that has not ended */
     size_t alive_size;
     char *socket_file; /* removed at the end; NULL: not ours */
+    void *zap;         /* who asks whether a key is let in; NULL: without a key nobody does */
+    int zap_fd;
+    const struct secret *secret;
 };
 
 /* ---- Accepting ---- */
@@ -102,7 +109,7 @@ static bool option_int(struct transport *transport, int option, int value, struc
 
 static bool options_set(struct transport *transport, struct err *err)
 {
-    int64_t frame_max = WIRE_FRAME_MAX;
+    int64_t frame_max = WIRE_FRAME_MAX + (transport->secret ? CURVE_OVERHEAD : 0);
     if (zmq_setsockopt(transport->router, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) != 0)
         return err_set(err, ERR_INTERNAL, "cannot bound messages: %s", zmq_strerror(zmq_errno()));
     return option_int(transport, ZMQ_ROUTER_MANDATORY, 1, err) && option_int(transport, ZMQ_LINGER, 0, err) &&
@@ -114,6 +121,88 @@ static bool options_set(struct transport *transport, struct err *err)
            option_int(transport, ZMQ_TCP_KEEPALIVE_IDLE, 30, err) &&
            option_int(transport, ZMQ_TCP_KEEPALIVE_INTVL, 10, err) &&
            option_int(transport, ZMQ_TCP_KEEPALIVE_CNT, 3, err);
+}
+
+/* ---- The secret key ---- */
+
+/* libzmq asks here (RFC 27) for every client that has gone through CURVE's handshake so far: whoever knows
+ * the server's public key could, so that only the derived client key is let in. */
+static bool curve_open(struct transport *transport, struct err *err)
+{
+    int one = 1, none = 0;
+    transport->zap = zmq_socket(transport->context, ZMQ_REP);
+    if (transport->zap && zmq_setsockopt(transport->zap, ZMQ_LINGER, &none, sizeof none) == 0 &&
+        zmq_bind(transport->zap, ZAP_ADDRESS) == 0 &&
+        zmq_setsockopt(transport->router, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN)) == 0 &&
+        zmq_setsockopt(transport->router, ZMQ_CURVE_SERVER, &one, sizeof one) == 0 &&
+        zmq_setsockopt(transport->router, ZMQ_CURVE_SECRETKEY, transport->secret->server_secret,
+                       SECRET_KEY_LEN) == 0)
+        return true;
+    return err_set(err, ERR_INTERNAL, "cannot use the secret key: %s", zmq_strerror(zmq_errno()));
+}
+
+/* One question: version, id, domain, address, identity, mechanism, the client's public key. */
+struct zap_question {
+    char id[256];
+    size_t id_len;
+    bool fits; /* in its form, and the key is ours */
+};
+
+static void zap_frame(struct transport *transport, struct zap_question *question, int index, zmq_msg_t *part)
+{
+    const char *data = zmq_msg_data(part);
+    size_t len = zmq_msg_size(part);
+    struct str text = {data, len};
+    if (index == 0)
+        question->fits = str_is(text, "1.0");
+    else if (index == 1 && len <= sizeof question->id)
+        memcpy(question->id, data, question->id_len = len);
+    else if (index == 2)
+        question->fits &= str_is(text, ZAP_DOMAIN);
+    else if (index == 5)
+        question->fits &= str_is(text, "CURVE");
+    else if (index == 6)
+        question->fits &= len == SECRET_KEY_LEN && secret_is_client(transport->secret, data);
+}
+
+static bool zap_take(struct transport *transport, struct zap_question *question)
+{
+    zmq_msg_t part;
+    bool more = true;
+    int count = 0;
+    *question = (struct zap_question){0};
+    while (more) {
+        zmq_msg_init(&part);
+        if (zmq_msg_recv(&part, transport->zap, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(&part);
+            return false;
+        }
+        zap_frame(transport, question, count++, &part);
+        more = zmq_msg_more(&part);
+        zmq_msg_close(&part);
+    }
+    question->fits &= count == ZAP_FRAMES;
+    return true;
+}
+
+static void zap_answer(struct transport *transport, const struct zap_question *question)
+{
+    const struct str frames[] = {STR("1.0"),
+                                 {question->id, question->id_len},
+                                 question->fits ? STR("200") : STR("400"),
+                                 question->fits ? STR("OK") : STR("wrong key"),
+                                 STR(""),
+                                 STR("")};
+    for (size_t i = 0; i < LENGTH_OF(frames); i++)
+        zmq_send(transport->zap, frames[i].data, frames[i].len,
+                 ZMQ_DONTWAIT | (i + 1 < LENGTH_OF(frames) ? ZMQ_SNDMORE : 0));
+}
+
+static void zap_serve(struct transport *transport)
+{
+    struct zap_question question;
+    while (transport->zap && zap_take(transport, &question))
+        zap_answer(transport, &question);
 }
 
 static bool monitor_open(struct transport *transport, struct err *err)
@@ -218,10 +307,11 @@ static bool router_bind(struct transport *transport, const struct server_options
         return false;
     if (address.kind == ADDRESS_TCP && !host_check(&address, err))
         return false;
-    if (address.kind == ADDRESS_TCP && !is_loopback(&address) && !options->insecure)
+    if (address.kind == ADDRESS_TCP && !is_loopback(&address) && !options->insecure && !options->secret)
         return err_set(err, ERR_DENIED,
-                       "'%s' can be reached from other machines and there is no secret key; use a loopback "
-                       "address, or --insecure if you trust the network",
+                       "'%s' can be reached from other machines and there is no secret key; make one with "
+                       "'zproc keygen' and name it with --key-file, use a loopback address, or --insecure if "
+                       "you trust the network",
                        options->address);
     AUTO_FD int fd = options->listen_fd;
     if (fd < 0 && address.kind != ADDRESS_TCP && (fd = unix_listen(transport, &address, err)) < 0)
@@ -246,8 +336,10 @@ static bool router_bind(struct transport *transport, const struct server_options
 static bool fds_get(struct transport *transport, struct err *err)
 {
     size_t size = sizeof transport->router_fd;
+    transport->zap_fd = -1;
     if (zmq_getsockopt(transport->router, ZMQ_FD, &transport->router_fd, &size) == 0 &&
-        zmq_getsockopt(transport->monitor, ZMQ_FD, &transport->monitor_fd, &size) == 0)
+        zmq_getsockopt(transport->monitor, ZMQ_FD, &transport->monitor_fd, &size) == 0 &&
+        (!transport->zap || zmq_getsockopt(transport->zap, ZMQ_FD, &transport->zap_fd, &size) == 0))
         return true;
     return err_set(err, ERR_INTERNAL, "cannot wait for requests: %s", zmq_strerror(zmq_errno()));
 }
@@ -257,6 +349,7 @@ struct transport *transport_bind(const struct server_options *options, struct bu
     if (!raise_fd_limit(err))
         return NULL;
     struct transport *transport = mem_new(sizeof *transport);
+    transport->secret = options->secret;
     zmq_msg_init(&transport->identity);
     zmq_msg_init(&transport->header);
     zmq_msg_init(&transport->value);
@@ -266,8 +359,9 @@ struct transport *transport_bind(const struct server_options *options, struct bu
     transport->router = transport->context ? zmq_socket(transport->context, ZMQ_ROUTER) : NULL;
     if (!transport->router)
         err_set(err, ERR_INTERNAL, "cannot make a socket: %s", zmq_strerror(zmq_errno()));
-    else if (options_set(transport, err) && monitor_open(transport, err) &&
-             router_bind(transport, options, address, err) && fds_get(transport, err))
+    else if (options_set(transport, err) && (!transport->secret || curve_open(transport, err)) &&
+             monitor_open(transport, err) && router_bind(transport, options, address, err) &&
+             fds_get(transport, err))
         return transport;
     transport_close(transport);
     return NULL;
@@ -288,6 +382,8 @@ void transport_close(struct transport *transport)
     }
     if (transport->monitor)
         zmq_close(transport->monitor);
+    if (transport->zap)
+        zmq_close(transport->zap);
     if (transport->context)
         zmq_ctx_term(transport->context);
     free(transport->socket_file);
@@ -454,7 +550,9 @@ bool transport_poll(struct transport *transport, int stop_fd, int64_t timeout_ms
         {.fd = stop_fd, .events = POLLIN},
         {.fd = transport->router_fd, .events = POLLIN},
         {.fd = transport->monitor_fd, .events = POLLIN},
+        {.fd = transport->zap_fd, .events = POLLIN},
     };
+    zap_serve(transport);
     bool ready = socket_ready(transport->router);
     int most_ms = timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
     if (poll(items, LENGTH_OF(items), ready ? 0 : most_ms) < 0 && errno != EINTR)

@@ -23,7 +23,7 @@ struct conn {
     struct err failure;
 };
 
-struct conn *conn_from_fd(int fd, const struct address *address)
+struct conn *conn_from_fd(int fd, const struct address *address, const struct secret *secret)
 {
     struct conn *conn = mem_new(sizeof *conn);
     conn->fd = fd;
@@ -31,14 +31,14 @@ struct conn *conn_from_fd(int fd, const struct address *address)
         conn->has_address = true;
         conn->address = *address;
     }
-    zmtp_init(&conn->zmtp);
+    zmtp_init(&conn->zmtp, secret);
     return conn;
 }
 
-struct conn *conn_open(const struct address *address, struct err *err)
+struct conn *conn_open(const struct address *address, const struct secret *secret, struct err *err)
 {
     int fd = socket_connect(address, err);
-    return fd < 0 ? NULL : conn_from_fd(fd, address);
+    return fd < 0 ? NULL : conn_from_fd(fd, address, secret);
 }
 
 void message_release(struct message *message)
@@ -96,16 +96,19 @@ static bool greeting_fetch(int fd, unsigned char greeting[ZMTP_GREETING_LEN])
     return true;
 }
 
-/* libzmq closes at once, without its own greeting, when the mechanisms differ. To tell that from a server
- * that went away, it is asked again, slowly. */
-static bool closed_in_greeting(const struct conn *conn, struct err *err)
+/* libzmq closes at once, without its own greeting, when the mechanisms differ, and without a word when the
+ * key does. To tell that from a server that went away, it is asked again, slowly. */
+static bool closed_in_handshake(const struct conn *conn, struct err *err)
 {
     struct err ignored;
     unsigned char greeting[ZMTP_GREETING_LEN];
     AUTO_FD int fd = conn->has_address ? socket_connect(&conn->address, &ignored) : -1;
-    if (fd >= 0 && greeting_fetch(fd, greeting) && !zmtp_greeting_check(greeting, err))
+    bool keyed = conn->zmtp.curve != NULL, answers = fd >= 0 && greeting_fetch(fd, greeting);
+    if (answers && !zmtp_greeting_check(greeting, keyed, err))
         return false;
-    return err_set(err, ERR_UNREACHABLE, "the server closed the connection before its greeting");
+    if (answers && keyed && conn->zmtp.stage == ZMTP_IN_HANDSHAKE)
+        return err_set(err, ERR_KEY_REJECTED, "the server has another one");
+    return err_set(err, ERR_UNREACHABLE, "the server closed the connection in the handshake");
 }
 
 static bool closed_because(const struct conn *conn, int number, struct err *err)
@@ -113,8 +116,8 @@ static bool closed_because(const struct conn *conn, int number, struct err *err)
     if (number != 0 && number != ECONNRESET && number != EPIPE)
         return err_set(err, ERR_UNREACHABLE, "%s",
                        number == ECONNREFUSED ? "nobody listens there" : strerror(number));
-    if (conn->zmtp.stage == ZMTP_IN_GREETING)
-        return closed_in_greeting(conn, err);
+    if (conn->zmtp.stage != ZMTP_OPEN)
+        return closed_in_handshake(conn, err);
     return err_set(err, ERR_UNREACHABLE, "the server closed the connection");
 }
 

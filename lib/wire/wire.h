@@ -24,14 +24,45 @@ void address_print(struct buf *buf, const struct address *address);
 /* A socket that is not there yet, in a folder of this user's own: below XDG_RUNTIME_DIR, TMPDIR or /tmp. */
 bool address_new(struct address *address, struct err *err);
 
+/* ---- Secret key: one text from which both sides' CURVE pairs are derived ---- */
+
+#define SECRET_KEY_LEN   32
+#define SECRET_TEXT_SIZE 54 /* of a generated key, with its NUL */
+
+struct secret {
+    unsigned char master[SECRET_KEY_LEN];
+    unsigned char server_public[SECRET_KEY_LEN], server_secret[SECRET_KEY_LEN];
+    unsigned char client_public[SECRET_KEY_LEN], client_secret[SECRET_KEY_LEN];
+    char id[17];    /* tells keys apart without telling them */
+    bool stretched; /* it came from a passphrase */
+};
+/* A generated key (zpk1_…, checked for typing errors), or any other text as a passphrase, which takes 64 MiB
+ * and some 50 ms. ERR_INVALID. */
+bool secret_from_text(struct str text, struct secret *secret, struct err *err);
+/* The same from a file of one line. ERR_DENIED when others can read it. */
+bool secret_from_file(const char *path, struct secret *secret, struct err *err);
+/* The key that ZPROC_SECRET_KEY holds or whose file ZPROC_KEY_FILE names; *given tells whether there is one.
+ * What ZPROC_SECRET_KEY held is wiped and gone from the environment, so that no child gets it. */
+bool secret_from_env(struct secret *secret, bool *given, struct err *err);
+/* A new key. */
+bool secret_make(char text[SECRET_TEXT_SIZE], struct err *err);
+/* The text that leads to this key, also when it came from a passphrase. */
+void secret_print(const struct secret *secret, char text[SECRET_TEXT_SIZE]);
+/* A new file for this user only. ERR_CONFLICT when the path is taken. */
+bool secret_write(const char *path, const char *text, struct err *err);
+/* Whether a peer's long-term public key is the client's, in constant time. */
+bool secret_is_client(const struct secret *secret, const void *public_key);
+void secret_wipe(struct secret *secret);
+
 /* ---- Connections ---- */
 
 struct conn;
 
-/* Starts to connect without blocking, but for the look-up of a host's name and for a listener whose backlog
- * is full (up to 10 s). NULL with ERR_UNREACHABLE (nobody listens) or ERR_INVALID. For ipc the uid of the
- * peer is checked (SO_PEERCRED; root's and our own are fine): ERR_DENIED. */
-struct conn *conn_open(const struct address *address, struct err *err);
+/* secret: NULL for a server without a key; copied as far as it is needed. Starts to connect without blocking,
+ * but for the look-up of a host's name and for a listener whose backlog is full (up to 10 s). NULL with
+ * ERR_UNREACHABLE (nobody listens) or ERR_INVALID. For ipc the uid of the peer is checked (SO_PEERCRED;
+ * root's and our own are fine): ERR_DENIED. */
+struct conn *conn_open(const struct address *address, const struct secret *secret, struct err *err);
 void conn_close(struct conn *conn); /* NULL is fine */
 int conn_fd(const struct conn *conn);
 /* POLLIN, and POLLOUT while something waits to be written (or to connect). */

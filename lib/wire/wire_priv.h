@@ -4,6 +4,22 @@
 
 #include "wire.h"
 
+/* ---- CurveZMQ (RFC 26), client side ---- */
+
+#define CURVE_OVERHEAD 33 /* bytes that a frame grows by: name, nonce, authenticator, flags */
+
+struct curve;
+struct curve *curve_new(const struct secret *secret);
+void curve_free(struct curve *curve); /* NULL is fine */
+/* Each adds the body of a command; what it takes stands behind the command's name. False: the peer does not
+ * have the key, or somebody stands between. */
+void curve_hello(struct curve *curve, struct buf *out);
+bool curve_welcome(struct curve *curve, struct str welcome, struct str metadata, struct buf *out);
+bool curve_ready(struct curve *curve, struct str ready, struct buf *metadata);
+/* A frame as the body of a MESSAGE, and back in place. */
+void curve_seal(struct curve *curve, unsigned char flags, struct str payload, struct buf *out);
+bool curve_open(struct curve *curve, char *message, size_t *len, unsigned char *flags);
+
 /* ---- ZMTP (RFC 37) as a machine that is fed bytes ---- */
 
 #define ZMTP_GREETING_LEN 64
@@ -13,8 +29,10 @@ enum zmtp_stage { ZMTP_IN_GREETING, ZMTP_IN_HANDSHAKE, ZMTP_OPEN };
 
 struct zmtp {
     enum zmtp_stage stage;
-    struct buf out;     /* goes to the peer as it is; whoever writes it consumes it */
-    struct buf pending; /* frames of messages that wait for the peer's READY */
+    struct curve *curve; /* NULL: the mechanism is NULL */
+    bool welcomed;       /* CURVE: the server has shown that it has the key */
+    struct buf out;      /* goes to the peer as it is; whoever writes it consumes it */
+    struct buf pending;  /* frames of messages that wait for the peer's READY */
     /* What is arriving. */
     unsigned char head[ZMTP_GREETING_LEN]; /* the greeting, later the start of a frame */
     size_t head_len;
@@ -29,8 +47,8 @@ struct zmtp {
 
 enum zmtp_got { ZMTP_MORE, ZMTP_MESSAGE, ZMTP_FAILED };
 
-/* Puts greeting and READY into out. */
-void zmtp_init(struct zmtp *zmtp);
+/* Puts greeting and READY into out; with a secret key (else NULL) the greeting alone. */
+void zmtp_init(struct zmtp *zmtp, const struct secret *secret);
 void zmtp_release(struct zmtp *zmtp);
 /* Takes bytes from the front of *in. ZMTP_MORE: all were taken. ZMTP_MESSAGE: message was filled (the caller
  * releases it), there may be more bytes. ZMTP_FAILED: ERR_KEY_REJECTED or ERR_INTERNAL; nothing more can
@@ -41,7 +59,7 @@ void zmtp_put(struct zmtp *zmtp, struct str header, struct str value);
 /* The start of a greeting that makes a libzmq peer show all of its own. */
 struct str zmtp_signature(void);
 /* Checks a whole greeting: ERR_KEY_REJECTED when the mechanisms do not fit, ERR_INTERNAL when it is none. */
-bool zmtp_greeting_check(const unsigned char greeting[ZMTP_GREETING_LEN], struct err *err);
+bool zmtp_greeting_check(const unsigned char greeting[ZMTP_GREETING_LEN], bool keyed, struct err *err);
 
 /* ---- Sockets ---- */
 
@@ -52,7 +70,7 @@ int socket_connect(const struct address *address, struct err *err);
 /* ---- Connections ---- */
 
 /* Takes fd, a connected stream; without an address nothing is asked again when the peer closes early. */
-struct conn *conn_from_fd(int fd, const struct address *address);
+struct conn *conn_from_fd(int fd, const struct address *address, const struct secret *secret);
 
 /* ---- Tables ---- */
 

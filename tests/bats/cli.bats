@@ -122,10 +122,6 @@ load helper
   expect_error 3 "" zproc -q -a ipc://@nobody-is-here get x
 }
 
-@test "secret keys are not taken silently" {
-  ZPROC_SECRET_KEY=x expect_error 2 "*not supported yet" zproc -a ipc://@nobody-is-here get x
-}
-
 @test "output that cannot be written is an error" {
   local status=0
   zproc help >/dev/full 2>"$BATS_TEST_TMPDIR/stderr" || status=$?

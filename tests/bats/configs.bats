@@ -160,3 +160,10 @@ attempt 3 at the mirror"
 blue: 2
 default: nothing"
 }
+
+@test "secret key: who does not have it gets nothing" {
+  zproc keygen configs/secret.key
+  example secret-key
+  said "with the key: 100
+without it: status 4"
+}

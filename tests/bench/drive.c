@@ -95,7 +95,8 @@ static int zproc_end(struct str bytes)
 static bool zproc_connect(struct speaker *speaker, const struct server *server)
 {
     struct address address;
-    if (!address_parse(server->address, &address, NULL) || !(speaker->conn = conn_open(&address, NULL)) ||
+    if (!address_parse(server->address, &address, NULL) ||
+        !(speaker->conn = conn_open(&address, NULL, NULL)) ||
         !conn_wait_open(speaker->conn, time_now_ms() + PATIENCE_MS, NULL))
         return false;
     speaker->fd = conn_fd(speaker->conn);

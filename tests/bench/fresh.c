@@ -71,7 +71,7 @@ static void measure(struct bench *bench, const struct server *zproc, const char 
 
 static bool answer_put(const struct server *zproc)
 {
-    struct client *client = client_open(zproc->address, 1000, NULL);
+    struct client *client = client_open(zproc->address, NULL, 1000, NULL);
     bool put = client && ask_set(client, "answer", "42");
     client_close(client);
     return put;

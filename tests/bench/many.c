@@ -34,7 +34,7 @@ static bool watches_put(struct crowd *crowd, struct client *client, bool same)
 static bool crowd_grow(struct crowd *crowd, const char *address, size_t watches, bool same)
 {
     while (crowd->count < CLIENTS(watches)) {
-        struct client *client = client_open(address, 1000, NULL);
+        struct client *client = client_open(address, NULL, 1000, NULL);
         if (!client)
             return false;
         crowd->clients[crowd->count] = client;
@@ -69,8 +69,8 @@ static bool sets(const char *with_address, const char *without_address, struct s
                  struct samples *without)
 {
     struct crowd crowd = {0};
-    struct client *a = client_open(with_address, 1000, NULL);
-    struct client *b = client_open(without_address, 1000, NULL);
+    struct client *a = client_open(with_address, NULL, 1000, NULL);
+    struct client *b = client_open(without_address, NULL, 1000, NULL);
     bool fine = a && b && crowd_grow(&crowd, with_address, WATCHES, false);
     for (int i = 0; fine && i < SET_ROUNDS; i++)
         fine = set_timed(a, i, with) && set_timed(b, i, without);
@@ -188,7 +188,7 @@ static void all_row(struct bench *bench)
         row_skip(bench, what, why);
         return;
     }
-    struct client *client = client_open(server.address, 1000, NULL);
+    struct client *client = client_open(server.address, NULL, 1000, NULL);
     bool fine = client && crowd_grow(&crowd, server.address, WATCHES, true);
     double start = now_ns();
     if (fine && ask_set(client, "one", "1") && crowd_answered(&crowd, WATCHES))

@@ -92,7 +92,7 @@ void trip_rows(struct bench *bench)
         server_shut(&zproc);
         return;
     }
-    trips.client = client_open(zproc.address, 1000, NULL);
+    trips.client = client_open(zproc.address, NULL, 1000, NULL);
     if (trips.client && requester_open(&trips, &echo) && take_turns(&trips))
         rows_put(bench, &trips);
     else

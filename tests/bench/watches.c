@@ -52,7 +52,7 @@ static bool event_wait(struct client *client)
 /* Writes 0 when its watch waits, and the time when it woke. */
 static int watcher(const char *address, int out)
 {
-    struct client *client = client_open(address, 1000, NULL);
+    struct client *client = client_open(address, NULL, 1000, NULL);
     double waiting = 0;
     for (int i = 0; client && i < WAKE_ROUNDS; i++) {
         if (!watch_send(client, "w") || !watches_settled(client) ||
@@ -91,7 +91,7 @@ static bool wake(const char *address, struct samples *wakes, struct samples *tri
 {
     int ends[2];
     /* The key is there before anybody watches it. */
-    struct client *first = client_open(address, 1000, NULL);
+    struct client *first = client_open(address, NULL, 1000, NULL);
     bool put = first && ask_set(first, "w", "0");
     client_close(first);
     if (!put || pipe(ends) != 0)
@@ -100,7 +100,7 @@ static bool wake(const char *address, struct samples *wakes, struct samples *tri
     if (pid == 0)
         _exit(watcher(address, ends[1]));
     close(ends[1]);
-    struct client *client = pid > 0 ? client_open(address, 1000, NULL) : NULL;
+    struct client *client = pid > 0 ? client_open(address, NULL, 1000, NULL) : NULL;
     bool fine = client;
     for (int i = 0; fine && i < WAKE_ROUNDS; i++)
         fine = wake_once(client, ends[0], i + 1, wakes, trips);

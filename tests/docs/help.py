@@ -36,7 +36,7 @@ def problem(env, folder, line):
         time.sleep(0.05)  # the run that it has begun ends by itself
     if line.split()[:2] == ["zproc", "up"]:
         return result.stderr if result.returncode else ""
-    if line.startswith(("zproc run", "zproc check")) or "zproc map " in line:
+    if line.startswith(("zproc run", "zproc check", "zproc keygen")) or "zproc map " in line:
         return result.stderr if result.returncode else ""
     wrong = [text for text in result.stderr.splitlines() if UNREACHABLE not in text]
     return "\n".join(wrong) or ("" if UNREACHABLE in result.stderr else "it asks no server")
@@ -48,6 +48,7 @@ def main():
     env.update(PATH=f"{binaries}:{env['PATH']}", ZPROC_ADDRESS="none", NAME="x")
     bad = count = 0
     with tempfile.TemporaryDirectory(prefix="zd") as folder:
+        env["HOME"] = folder
         for name, text in (("config.json", "{}"), ("state.json", "{}"), ("state.jsonl", '{"ns": "a", "key": "k", "value": 1}'), ("build.log", "done\n"), ("names", "a\nb\n"), ("zproc.yaml", MANIFEST), ("ci.yaml", MANIFEST)):
             with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
                 file.write(text)

@@ -1,7 +1,7 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check map ps wait start stop restart signal scale down up help'
-_zproc_global='-a --address -n --namespace --session --json -q --quiet -v --verbose --no-color -h --help --version'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats keygen run check map ps wait start stop restart signal scale down up help'
+_zproc_global='-a --address -n --namespace --key-file --secret-key --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
 _zproc_options() {
@@ -29,6 +29,7 @@ _zproc_options() {
     events) echo '-x --exclude --prefix --glob -w --when --equal --not-equal --none --not-none --available --truthy --falsy -l --live --next --duplicates -t --timeout --after -p --print -f --follow -c --count --level -0 --null -s --string -J --strict --arg --argjson' ;;
     server) echo '--durability --log-limit --state-limit --insecure --persist --repair' ;;
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
+    keygen) echo '--curve' ;;
     run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
     check) echo '-f --manifest --var' ;;
     map) echo '-j --jobs -l --lines -k --keep-going -r --retry -a --arg-file -0 --null --json-lines --stateful' ;;
@@ -81,6 +82,8 @@ _zproc_takes() {
     'up '--var | 'up '-j | 'up '--jobs | 'up '--fail | 'up '--server | 'up '-t | 'up '--timeout) echo value ;;
     'up '-f | 'up '--manifest) echo file ;;
     *' '-a | *' '--address | *' '-n | *' '--namespace | *' '--session) echo value ;;
+    *' '--secret-key) echo key ;;
+    *' '--key-file) echo file ;;
     esac
 }
 
@@ -101,6 +104,7 @@ _zproc_operands() {
     load) echo file ;;
     watch) echo key ;;
     events) echo key ;;
+    keygen) echo file ;;
     help) echo command ;;
     esac
 }

@@ -6,6 +6,8 @@ end
 complete -c zproc -f
 complete -c zproc -s a -l address -x -d 'the server: ipc:///path, ipc://@name or tcp://host:port'
 complete -c zproc -s n -l namespace -x -d 'namespace of the state (default: $ZPROC_NAMESPACE, else "default")'
+complete -c zproc -l key-file -r -F -d 'file with the server\'s secret key (default: $ZPROC_KEY_FILE)'
+complete -c zproc -l secret-key -x -a '(__zproc_keys)' -d 'the secret key itself, or a passphrase; others can see it in the process list'
 complete -c zproc -l session -x -d 'session that remembers what was seen; made when it does not exist'
 complete -c zproc -l json -d 'print JSON always'
 complete -c zproc -s q -l quiet -d 'no messages'
@@ -168,6 +170,9 @@ complete -c zproc -n '__fish_seen_subcommand_from ping' -s t -l timeout -x -d 'w
 complete -c zproc -n '__fish_seen_subcommand_from ping' -s s -l string -d 'VALUE is literally a string'
 complete -c zproc -n '__fish_seen_subcommand_from ping' -s J -l strict -d 'VALUE must be JSON'
 complete -c zproc -n __fish_use_subcommand -a stats -d 'Print figures of the server: a table on a terminal, else JSON'
+complete -c zproc -n __fish_use_subcommand -a keygen -d 'Make a secret key: into FILE, which only you can read, or print it'
+complete -c zproc -n '__fish_seen_subcommand_from keygen' -l curve -d 'print the CURVE keys that a ZeroMQ client needs, derived from the key that --key-file or ZPROC_KEY_FILE names: the server\'s public one, the client\'s public and secret ones'
+complete -c zproc -n '__fish_seen_subcommand_from keygen' -F
 complete -c zproc -n __fish_use_subcommand -a run -d 'Run a manifest, or one command with a state of its own, until it ends'
 complete -c zproc -n '__fish_seen_subcommand_from run' -s f -l manifest -r -F -d 'a manifest (default: zproc.yaml of this folder); later ones lie over earlier ones'
 complete -c zproc -n '__fish_seen_subcommand_from run' -l var -x -d 'a variable for ${{ vars.NAME }}, over the manifest\'s'
@@ -221,4 +226,4 @@ complete -c zproc -n '__fish_seen_subcommand_from up' -l server -x -d 'use the s
 complete -c zproc -n '__fish_seen_subcommand_from up' -s w -l wait -d 'until all is ready, or something failed: then with its status'
 complete -c zproc -n '__fish_seen_subcommand_from up' -s t -l timeout -x -d 'with --wait: wait so long at most; the run goes on, status 124'
 complete -c zproc -n __fish_use_subcommand -a help -d 'Show help, or that of a command'
-complete -c zproc -n '__fish_seen_subcommand_from help' -a 'get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats run check map ps wait start stop restart signal scale down up'
+complete -c zproc -n '__fish_seen_subcommand_from help' -a 'get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats keygen run check map ps wait start stop restart signal scale down up'

@@ -41,6 +41,7 @@ _zproc_commands() {
     'server:Run a state server; its address is the line that it prints'
     'ping:Print the server'\''s pid; with -v the time of the round trip too'
     'stats:Print figures of the server\: a table on a terminal, else JSON'
+    'keygen:Make a secret key\: into FILE, which only you can read, or print it'
     'run:Run a manifest, or one command with a state of its own, until it ends'
     'check:Read a manifest and say what is wrong with it'
     'map:Run CMD for each ITEM (or line of input), several at once, and print the results in order'
@@ -64,6 +65,8 @@ _zproc() {
   _arguments -s -S -C \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -82,6 +85,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -95,6 +100,8 @@ _zproc() {
         '--at[as of a revision]:REV: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -109,6 +116,8 @@ _zproc() {
         '(-0 --null)'{-0,--null}'[end each with NUL instead of a newline]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -122,6 +131,8 @@ _zproc() {
         '(-0 --null)'{-0,--null}'[end each with NUL instead of a newline]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -135,6 +146,8 @@ _zproc() {
         '(-0 --null)'{-0,--null}'[end each with NUL instead of a newline]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -147,6 +160,8 @@ _zproc() {
         '--at[as of a revision]:REV: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -161,6 +176,8 @@ _zproc() {
         '--argjson[the same with a JSON value]:NAME JSON: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -176,6 +193,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -188,6 +207,8 @@ _zproc() {
       _arguments -s -S \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -202,6 +223,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -216,6 +239,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -228,6 +253,8 @@ _zproc() {
       _arguments -s -S \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -241,6 +268,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -256,6 +285,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -268,6 +299,8 @@ _zproc() {
       _arguments -s -S \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -279,6 +312,8 @@ _zproc() {
       _arguments -s -S \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -293,6 +328,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -307,6 +344,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -321,6 +360,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -337,6 +378,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -352,6 +395,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -366,6 +411,8 @@ _zproc() {
         '--argjson[the same with a JSON value]:NAME JSON: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -386,6 +433,8 @@ _zproc() {
         '--argjson[the same with a JSON value]:NAME JSON: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -397,6 +446,8 @@ _zproc() {
       _arguments -s -S \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -408,6 +459,8 @@ _zproc() {
       _arguments -s -S \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -445,6 +498,8 @@ _zproc() {
         '--argjson[the same with a JSON value]:NAME JSON: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -482,6 +537,8 @@ _zproc() {
         '--argjson[the same with a JSON value]:NAME JSON: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -494,6 +551,8 @@ _zproc() {
       _arguments -s -S \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -511,6 +570,8 @@ _zproc() {
         '--repair[start with what stands before a damaged record of the folder; the rest is put aside]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -526,6 +587,8 @@ _zproc() {
         '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -537,6 +600,8 @@ _zproc() {
       _arguments -s -S \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -544,6 +609,21 @@ _zproc() {
         '--no-color[no colour on a terminal]' \
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' ;;
+    keygen)
+      _arguments -s -S \
+        '--curve[print the CURVE keys that a ZeroMQ client needs, derived from the key that --key-file or ZPROC_KEY_FILE names\: the server'\''s public one, the client'\''s public and secret ones]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[FILE\]:_files' ;;
     run)
       _arguments -s -S \
         '(-f --manifest)'{-f,--manifest}'[a manifest (default\: zproc.yaml of this folder); later ones lie over earlier ones]:FILE:_files' \
@@ -555,6 +635,8 @@ _zproc() {
         '--dry-run[show what would start, in order]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -569,6 +651,8 @@ _zproc() {
         '--var[a variable for ${{ vars.NAME }}, over the manifest'\''s]:NAME=VALUE: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -589,6 +673,8 @@ _zproc() {
         '--stateful[the processes have a state\: that of --address or of the run, else one of their own]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -603,6 +689,8 @@ _zproc() {
         '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -620,6 +708,8 @@ _zproc() {
         '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -634,6 +724,8 @@ _zproc() {
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -648,6 +740,8 @@ _zproc() {
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -662,6 +756,8 @@ _zproc() {
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -675,6 +771,8 @@ _zproc() {
         '--all[all workers of the run]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -688,6 +786,8 @@ _zproc() {
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -701,6 +801,8 @@ _zproc() {
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \
@@ -719,6 +821,8 @@ _zproc() {
         '(-t --timeout)'{-t,--timeout}'[with --wait\: wait so long at most; the run goes on, status 124]:TIME: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
         '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
         '--json[print JSON always]' \
         '(-q --quiet)'{-q,--quiet}'[no messages]' \

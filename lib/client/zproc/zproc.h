@@ -48,13 +48,21 @@ typedef struct zp_reply zp_reply;
 zp_client *zp_client_new(void);
 /* Closes the connection and frees the client; what was waiting on it ends. NULL is fine. */
 void zp_client_free(zp_client *client);
+/* The secret key of the connections that follow: a generated key ("zpk1_...") or a passphrase, which costs
+ * 64 MiB and some 50 ms here; NULL for a server without a key. It is copied. ZP_INVALID when it is mistyped.
+ */
+enum zp_code zp_set_secret_key(zp_client *client, const char *key);
+/* The same from a file of one line, which nobody else may read (ZP_DENIED); NULL for a server without a key.
+ */
+enum zp_code zp_set_key_file(zp_client *client, const char *path);
 /* Connects to an address (ipc://PATH, ipc://@NAME, tcp://HOST:PORT) and waits until the server has answered
  * the greeting. An earlier connection of this client is closed first. ZP_UNREACHABLE, ZP_KEY_REJECTED,
  * ZP_DENIED, ZP_INVALID, and ZP_TIMEOUT past the time of zp_set_timeout(). */
 enum zp_code zp_connect(zp_client *client, const char *address);
 /* Connects as the command zproc does within a run: the address from ZPROC_ADDRESS (ZP_INVALID without it),
- * the namespace from ZPROC_NAMESPACE, the session from ZPROC_SESSION; with ZPROC_RUN a patience of 10 s. Else
- * as zp_connect(). */
+ * the namespace from ZPROC_NAMESPACE, the session from ZPROC_SESSION, the secret key from ZPROC_SECRET_KEY
+ * (which is taken out of the environment) or ZPROC_KEY_FILE; with ZPROC_RUN a patience of 10 s. Else as
+ * zp_connect(). */
 enum zp_code zp_connect_env(zp_client *client);
 /* Begins to connect and returns at once; zp_step() goes on with it. What zp_send() sends meanwhile leaves as
  * soon as the server has answered the greeting. Only the

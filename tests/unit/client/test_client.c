@@ -147,7 +147,7 @@ static void server_stop(struct server *server, struct client *client)
 static struct client *open_client(struct server *server)
 {
     struct err err = {0};
-    struct client *client = client_open(server->endpoint, PATIENCE_MS, &err);
+    struct client *client = client_open(server->endpoint, NULL, PATIENCE_MS, &err);
     if (!client)
         fail_msg("%s", err.message);
     return client;
@@ -258,7 +258,7 @@ static void a_server_with_a_key(void **state)
     snprintf(endpoint, sizeof endpoint, "ipc://@client-key-%d", (int)getpid());
     assert_int_equal(zmq_bind(router, endpoint), 0);
     /* At once, however patient the client is with servers that are not there. */
-    assert_null(client_open(endpoint, 1000 * PATIENCE_MS, &err));
+    assert_null(client_open(endpoint, NULL, 1000 * PATIENCE_MS, &err));
     assert_int_equal(err.code, ERR_KEY_REJECTED);
     assert_non_null(strstr(err.message, "secret key rejected by ipc://@client-key"));
     zmq_close(router);
@@ -314,12 +314,12 @@ static void no_server(void **state)
 {
     (void)state;
     struct err err = {0};
-    assert_null(client_open("ipc://@client-nobody", 0, &err));
+    assert_null(client_open("ipc://@client-nobody", NULL, 0, &err));
     assert_int_equal(err.code, ERR_UNREACHABLE);
     assert_non_null(strstr(err.message, "cannot reach the state server at ipc://@client-nobody: nobody"));
-    assert_null(client_open("ipc://@client-nobody", 20, &err));
+    assert_null(client_open("ipc://@client-nobody", NULL, 20, &err));
     assert_int_equal(err.code, ERR_UNREACHABLE);
-    assert_null(client_open("nonsense", 20, &err));
+    assert_null(client_open("nonsense", NULL, 20, &err));
     assert_int_equal(err.code, ERR_INVALID);
 }
 
@@ -368,7 +368,7 @@ static void outcome_unknown(void **state)
     struct err err = {0};
     server_start(&server, "unknown");
     struct client *helper = open_client(&server);
-    struct client *client = client_open(server.endpoint, 0, &err);
+    struct client *client = client_open(server.endpoint, NULL, 0, &err);
     assert_non_null(client);
     assert_false(ask(client, OP_set, STR("5"), &reply, &err));
     assert_int_equal(err.code, ERR_UNREACHABLE);

@@ -25,20 +25,19 @@ struct peer {
     char folder[32];
 };
 
-static void *const curve = (void *)1;
+/* The client's secret key; NULL: it has none. */
+static const struct secret *our_key;
 
-static void peer_start(struct peer *peer, const char *endpoint, void *mechanism)
+static void peer_start(struct peer *peer, const char *endpoint, const struct secret *secret)
 {
     size_t len = sizeof peer->endpoint;
     int zero = 0, on = 1;
     peer->context = zmq_ctx_new();
     peer->router = zmq_socket(peer->context, ZMQ_ROUTER);
     zmq_setsockopt(peer->router, ZMQ_LINGER, &zero, sizeof zero);
-    if (mechanism == curve) {
-        char public_key[41], secret_key[41];
-        zmq_curve_keypair(public_key, secret_key);
+    if (secret) {
         zmq_setsockopt(peer->router, ZMQ_CURVE_SERVER, &on, sizeof on);
-        zmq_setsockopt(peer->router, ZMQ_CURVE_SECRETKEY, secret_key, 40);
+        zmq_setsockopt(peer->router, ZMQ_CURVE_SECRETKEY, secret->server_secret, SECRET_KEY_LEN);
     }
     assert_int_equal(zmq_bind(peer->router, endpoint), 0);
     zmq_getsockopt(peer->router, ZMQ_LAST_ENDPOINT, peer->endpoint, &len);
@@ -50,7 +49,7 @@ static void peer_start_ipc(struct peer *peer)
     strcpy(peer->folder, "/tmp/wire-XXXXXX");
     assert_non_null(mkdtemp(peer->folder));
     snprintf(endpoint, sizeof endpoint, "ipc://%s/s", peer->folder);
-    peer_start(peer, endpoint, NULL);
+    peer_start(peer, endpoint, our_key);
 }
 
 static void peer_stop(struct peer *peer)
@@ -102,7 +101,7 @@ static struct conn *open_to(const char *endpoint, struct err *err)
 {
     struct address address;
     assert_true(address_parse(endpoint, &address, err));
-    return conn_open(&address, err);
+    return conn_open(&address, our_key, err);
 }
 
 static void check_round_trip(const char *endpoint)
@@ -212,12 +211,37 @@ static void large_values(void **state)
     peer_stop(&peer);
 }
 
-static void check_key_wanted(const char *bind)
+static void key_make(struct secret *secret)
+{
+    char text[SECRET_TEXT_SIZE];
+    struct err err = {0};
+    assert_true(secret_make(text, &err));
+    assert_true(secret_from_text(str_of(text), secret, &err));
+}
+
+/* CURVE against libzmq's: whole messages, both ways, small and large. */
+static void with_a_key(void **state)
+{
+    struct secret secret;
+    key_make(&secret);
+    our_key = &secret;
+    struct peer peer = {0};
+    peer_start(&peer, "tcp://127.0.0.1:*", &secret);
+    exchange(&peer);
+    peer_stop(&peer);
+    over_ipc(state);
+    large_values(state);
+    our_key = NULL;
+}
+
+static void check_refused(const char *bind, const struct secret *theirs, const struct secret *ours,
+                          const char *why)
 {
     struct peer peer = {0};
     struct err err = {0};
     int64_t start = time_now_ms();
-    peer_start(&peer, bind, curve);
+    peer_start(&peer, bind, theirs);
+    our_key = ours;
     /* Several times: whether libzmq shows its greeting before it closes is a matter of timing. */
     for (int i = 0; i < 20; i++) {
         struct conn *conn = open_to(peer.endpoint, &err);
@@ -225,19 +249,27 @@ static void check_key_wanted(const char *bind)
         assert_false(conn_wait_open(conn, start + PATIENCE_MS, &err));
         if (err.code != ERR_KEY_REJECTED)
             fail_msg("try %d: %s", i, err.message);
-        assert_non_null(strstr(err.message, "wants a secret key"));
+        assert_non_null(strstr(err.message, why));
         conn_close(conn);
     }
+    our_key = NULL;
     peer_stop(&peer);
 }
 
-static void a_server_with_a_key(void **state)
+static void wrong_keys(void **state)
 {
     (void)state;
     char endpoint[64];
+    struct secret one, two;
+    key_make(&one);
+    key_make(&two);
     snprintf(endpoint, sizeof endpoint, "ipc://@wire-key-%d", (int)getpid());
-    check_key_wanted(endpoint);
-    check_key_wanted("tcp://127.0.0.1:*");
+    const char *const places[] = {endpoint, "tcp://127.0.0.1:*"};
+    for (size_t i = 0; i < LENGTH_OF(places); i++) {
+        check_refused(places[i], &one, NULL, "the server wants one");
+        check_refused(places[i], NULL, &one, "the server has none");
+        check_refused(places[i], &one, &two, "the server has another one");
+    }
 }
 
 static void nobody_listens(void **state)
@@ -282,7 +314,7 @@ static struct conn *pair_start(int *peer)
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
     *peer = fds[1];
-    return conn_from_fd(fds[0], NULL);
+    return conn_from_fd(fds[0], NULL, NULL);
 }
 
 static void bytes_one_by_one(void **state)
@@ -439,7 +471,8 @@ int main(void)
         cmocka_unit_test(over_tcp),
         cmocka_unit_test(localhost_is_a_name),
         cmocka_unit_test(large_values),
-        cmocka_unit_test(a_server_with_a_key),
+        cmocka_unit_test(with_a_key),
+        cmocka_unit_test(wrong_keys),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(a_name_that_is_none),
         cmocka_unit_test(bytes_one_by_one),

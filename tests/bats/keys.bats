@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# The secret key: made, named, taken and refused, by every kind of command and by runs.
+
+load helper
+load run-helper
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return 1
+  mkdir work && cd work || return 1
+  zproc keygen key
+}
+
+teardown() {
+  run_teardown
+  server_stop
+}
+
+# keyed_start [OPTIONS]: a server with the key; only ZPROC_ADDRESS is set.
+keyed_start() {
+  server_start --key-file key "$@"
+}
+
+@test "keygen: a new key, for this user only, never over another file" {
+  [ "$(stat -c %a key)" = 600 ]
+  [[ $(cat key) =~ ^zpk1_[A-Za-z0-9_-]{48}$ ]]
+  expect_error 1 "*'key' is there already*" zproc keygen key
+  (umask 0; zproc keygen other)
+  [ "$(stat -c %a other)" = 600 ]
+  ! cmp -s key other
+  run -0 zproc keygen
+  [[ $output =~ ^zpk1_[A-Za-z0-9_-]{48}$ ]]
+  expect_error 2 "*takes no FILE*" zproc keygen --curve --key-file key x
+  expect_error 2 "*--curve needs a key*" zproc keygen --curve
+  run -0 zproc keygen --curve --key-file key
+  [ "${#lines[@]}" = 3 ]
+}
+
+@test "the key by file, by environment, by option" {
+  keyed_start
+  expect 0 1 zproc --key-file key incr n
+  expect 0 2 env ZPROC_KEY_FILE=key zproc incr n
+  expect 0 3 env ZPROC_SECRET_KEY="$(cat key)" zproc incr n
+  expect 0 4 zproc --secret-key "$(cat key)" incr n
+  expect_error 2 "*leave one out*" zproc --secret-key x --key-file key get n
+  expect_error 2 "*both set*" env ZPROC_SECRET_KEY=x ZPROC_KEY_FILE=key zproc get n
+}
+
+@test "a wrong, missing or superfluous key is 4, by every kind of command" {
+  zproc keygen wrong
+  keyed_start
+  local command
+  for command in "get k" "set k 1" "watch k" "events" "atomic a=1" "atomic -- true" "ping" "stats" "ps" "dump" "run --server $ZPROC_ADDRESS -- true"; do
+    # shellcheck disable=SC2086
+    expect_error 4 "*secret key rejected by $ZPROC_ADDRESS*the server wants one*" zproc $command
+    # shellcheck disable=SC2086
+    expect_error 4 "*secret key rejected by $ZPROC_ADDRESS*the server has another one*" zproc --key-file wrong $command
+  done
+  server_stop
+  server_start
+  expect_error 4 "*secret key rejected by $ZPROC_ADDRESS*the server has none*" zproc --key-file key get k
+}
+
+@test "a mistyped key and a key that others can read are refused before any connection" {
+  sed -i 's/.$/=/' key
+  expect_error 2 "*key file*mistyped*" zproc -a ipc://@nobody --key-file key get k
+  zproc keygen open
+  chmod 644 open
+  expect_error 2 "*can be read by others (mode 0644)*chmod 600*" zproc -a ipc://@nobody --key-file open get k
+  expect_error 2 "*cannot read the key file*" zproc -a ipc://@nobody --key-file missing get k
+}
+
+@test "a passphrase is the same key anywhere" {
+  server_start --secret-key "open sesame"
+  expect 0 1 zproc --secret-key "open sesame" incr n
+  expect 4 "" zproc -q --secret-key "open sesam" get n
+  (umask 077; echo "open sesame" >words)
+  expect 0 2 zproc --key-file words incr n
+}
+
+@test "run: workers get the key's file and nothing else of it" {
+  manifest <<'END'
+version: 1
+server: {secret_key_file: key}
+workers:
+  w: {run: 'zproc incr n; echo "$ZPROC_KEY_FILE"; echo "${ZPROC_SECRET_KEY-none}"; env -u ZPROC_KEY_FILE zproc -q get n || echo "status $?"'}
+  none: {run: 'echo "${ZPROC_KEY_FILE-none}"', stateful: false, needs: [w]}
+END
+  zproc run --output raw >said 2>err
+  diff said <(printf '%s\n' 1 "$PWD/key" none "status 4" none)
+}
+
+@test "run: a key that came as text is in a file for the time of the run" {
+  expect 0 1 zproc run --secret-key "open sesame" -- sh -c 'stat -c %a "$ZPROC_KEY_FILE" >mode; echo "$ZPROC_KEY_FILE" >name; zproc incr n'
+  [ "$(cat mode)" = 600 ]
+  [ ! -e "$(cat name)" ]
+}
+
+@test "run: commands in its folder find the key" {
+  manifest <<'END'
+version: 1
+server: {secret_key_file: key}
+workers: {w: {run: "zproc watch --truthy end"}}
+END
+  run_start
+  poll_until zproc -q ps w
+  zproc set end true
+  run_end 0
+  [ ! -e .zproc/key ] && [ ! -L .zproc/key ]
+}
+
+@test "run: a key file that is no good is told before anything starts" {
+  manifest <<'END'
+version: 1
+server: {secret_key_file: nowhere}
+workers: {w: {run: touch started}}
+END
+  expect_error 2 "*server.secret_key_file*nowhere*" zproc run
+  [ ! -e started ]
+}
+
+@test "tcp beyond loopback wants a key" {
+  expect_error 2 "*no secret key*zproc keygen*" zproc server --address 'tcp://*:0'
+  keyed_start --address 'tcp://*:0'
+  expect 0 1 zproc -a "tcp://127.0.0.1:${ZPROC_ADDRESS##*:}" --key-file key incr n
+}
+
+@test "large values and many requests through one connection" {
+  keyed_start
+  export ZPROC_KEY_FILE=$PWD/key
+  head -c 3000000 /dev/zero | tr '\0' x >big
+  zproc set big @big
+  [ "$(zproc get big | wc -c)" = 3000001 ]
+  for i in $(seq 200); do zproc set k "$i"; done
+  [ "$(zproc watch k --after 0 --count 200 | tail -n 1)" = 200 ]
+}
