@@ -15,12 +15,10 @@ struct peer {
 
 /* The two in turns and nothing else in between: a third, larger program would leave its cold caches to
  * whichever comes next. */
-static void row_measure(struct bench *bench, const struct command *get, const struct peer *peer)
+static void row_measure(struct bench *bench, const char *what, const struct command *get,
+                        const struct peer *peer)
 {
-    struct row row = {.what = "zproc get, a fresh process",
-                      .peer_name = peer->name,
-                      .reach = peer->reach,
-                      .figure = peer->figure};
+    struct row row = {.what = what, .peer_name = peer->name, .reach = peer->reach, .figure = peer->figure};
     struct samples ours = {0}, theirs = {0};
     double time = 0, peer_time = 0;
     for (int round = -WARM_UPS; round < ROUNDS && time >= 0 && peer_time >= 0; round++) {
@@ -63,18 +61,54 @@ static void measure(struct bench *bench, const struct server *zproc, const char 
         if (peers[i].missing)
             row_skip(bench, "zproc get, a fresh process", peers[i].missing);
         else
-            row_measure(bench, &get, &peers[i]);
+            row_measure(bench, "zproc get, a fresh process", &get, &peers[i]);
     unsetenv("ZPROC_ADDRESS");
     server_shut(&echo);
     server_shut(&redis);
 }
 
-static bool answer_put(const struct server *zproc)
+static bool answer_put(const struct server *zproc, const struct secret *secret)
 {
-    struct client *client = client_open(zproc->address, NULL, 1000, NULL);
+    struct client *client = client_open(zproc->address, secret, 1000, NULL);
     bool put = client && ask_set(client, "answer", "42");
     client_close(client);
     return put;
+}
+
+/* The server finds the key where every program of zproc does: in the environment. */
+static bool keyed_open(struct bench *bench, struct server *keyed, const char *file, const char **why)
+{
+    char text[SECRET_TEXT_SIZE];
+    struct secret secret;
+    *why = "a key cannot be made";
+    if (!secret_make(text, NULL) || !secret_write(file, text, NULL) ||
+        !secret_from_text(str_of(text), &secret, NULL))
+        return false;
+    setenv("ZPROC_KEY_FILE", file, 1);
+    bool open = server_open(bench, "keyed", keyed, why);
+    unsetenv("ZPROC_KEY_FILE");
+    *why = open ? "the server does not take a key" : *why;
+    return open && answer_put(keyed, &secret);
+}
+
+static void keyed_measure(struct bench *bench, const struct server *zproc, const char *program)
+{
+    static const char what[] = "zproc get with a secret key, a fresh process";
+    struct server keyed = {.pid = -1};
+    const char *why;
+    AUTO_FREE char *file = mem_format("%s/key", bench->folder);
+    if (!keyed_open(bench, &keyed, file, &why)) {
+        row_break(bench, what, why);
+        server_shut(&keyed);
+        return;
+    }
+    struct command get = {{program, "-a", keyed.address, "--key-file", file, "get", "answer"}};
+    struct peer plain = {.name = "without a key",
+                         .command = {{program, "-a", zproc->address, "get", "answer"}},
+                         .reach = REACH_RATIO_MOST,
+                         .figure = 2};
+    row_measure(bench, what, &get, &plain);
+    server_shut(&keyed);
 }
 
 void fresh_rows(struct bench *bench)
@@ -88,10 +122,12 @@ void fresh_rows(struct bench *bench)
     else if (!server_open(bench, "fresh", &zproc, &why))
         row_skip(bench, what, why);
     else {
-        if (answer_put(&zproc))
+        if (answer_put(&zproc, NULL)) {
             measure(bench, &zproc, program);
-        else
+            keyed_measure(bench, &zproc, program);
+        } else {
             row_break(bench, what, "the server does not take a key");
+        }
         server_shut(&zproc);
     }
 }
