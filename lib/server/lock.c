@@ -109,7 +109,7 @@ static void lock_grant(struct server *server, struct lock *lock, struct parked *
     struct peer *peer = parked->peer;
     reply_begin(server, parked->id, store_revision(server->store));
     reply_snapshot(server, store_look(server->store, lock_name(lock)), NOW, parked->paged);
-    if (server->value.len > WIRE_FRAME_MAX) {
+    if (reply_text(server).len > WIRE_FRAME_MAX) {
         parked_fail(
             parked, ERR_TOO_LARGE,
             "the namespace is larger than a frame of 16 MiB; lock it with 'page' and read it in pages");
@@ -138,7 +138,7 @@ static void write_execute(struct server *server, struct parked *parked)
 static void lock_advance(struct server *server, struct lock *lock, int64_t now)
 {
     for (size_t count = 0; !lock->holder && lock->first; count++) {
-        if (count == BATCH_COUNT || server->out.len >= BATCH_BYTES) {
+        if (count == BATCH_COUNT || server_full(server)) {
             deadline_set(&server->timers_lock, &lock->timer, now + 1); /* in the next batch */
             return;
         }

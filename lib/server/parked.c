@@ -6,6 +6,15 @@
 
 #define PARKED_MAX      100000 /* of all connections */
 #define PARKED_PEER_MAX 1024   /* of one */
+/* What they came with: values, expressions. */
+#define PARKED_BYTES_MAX      (256 << 20)
+#define PARKED_PEER_BYTES_MAX (64 << 20)
+
+/* Expressions take several times as much as their text. */
+static size_t job_bytes(const struct job *job)
+{
+    return 4 * job->frames->header.len + (job->value ? value_size(job->value) : 0);
+}
 
 struct parked *parked_new(struct job *job, enum parked_kind kind, struct err *err)
 {
@@ -23,8 +32,18 @@ struct parked *parked_new(struct job *job, enum parked_kind kind, struct err *er
         err_set(err, ERR_BUSY, "%d requests of this connection are waiting already", PARKED_PEER_MAX);
         return NULL;
     }
+    size_t bytes = job_bytes(job);
+    if (server->parked_bytes + bytes > PARKED_BYTES_MAX ||
+        peer->parked_bytes + bytes > PARKED_PEER_BYTES_MAX) {
+        peer_drop_if_unused(server, peer);
+        err_set(err, ERR_BUSY, "what waiting requests came with takes too much memory; try again later");
+        return NULL;
+    }
     struct parked *parked = mem_new(sizeof *parked);
     parked->kind = kind;
+    parked->bytes = bytes;
+    peer->parked_bytes += bytes;
+    server->parked_bytes += bytes;
     parked->server = server;
     parked->peer = peer;
     parked->id = request_int(&job->request, id);
@@ -59,6 +78,8 @@ void parked_free(struct parked *parked)
         parked->next->previous = parked->previous;
     peer->parked_count--;
     server->parked_count--;
+    peer->parked_bytes -= parked->bytes;
+    server->parked_bytes -= parked->bytes;
     if (parked->client)
         answer_unexpect(server->store, str_of(parked->client));
     free(parked->client);

@@ -9,6 +9,7 @@
 #define HELD_COUNT_MAX 1024
 #define HELD_BYTES_MAX (16 * 1024 * 1024)
 #define GONE_TRIES     7
+#define BACKLOG_MAX    (256 << 20) /* of what is kept for all stalled peers */
 
 struct peer *peer_find(struct server *server, struct str identity)
 {
@@ -60,6 +61,35 @@ struct peer *peer_get(struct server *server, const struct frames *frames)
     return peer_new(server, frames->identity, frames->fd);
 }
 
+/* An answer to a stalled peer: where its value lies, and the rest. */
+static void unsent_add(struct peer *peer, struct str header, struct str value, struct blob *blob)
+{
+    blob_ref(blob);
+    buf_add(&peer->unsent, &blob, sizeof blob);
+    message_store(&peer->unsent, header, blob ? (struct str){0} : value);
+    peer->unsent_bytes += header.len + value.len;
+}
+
+/* The answer at pos, which moves behind it; the buffer keeps its reference to the blob. */
+static void unsent_load(const struct peer *peer, size_t *pos, struct parcel *message)
+{
+    memcpy(&message->blob, peer->unsent.data + *pos, sizeof message->blob);
+    *pos += sizeof message->blob;
+    message_load(&peer->unsent, pos, &message->header, &message->value);
+    if (message->blob)
+        message->value = blob_str(message->blob);
+}
+
+static void unsent_release(struct peer *peer)
+{
+    struct parcel message;
+    for (size_t pos = 0; pos < peer->unsent.len;) {
+        unsent_load(peer, &pos, &message);
+        blob_unref(message.blob);
+    }
+    buf_release(&peer->unsent);
+}
+
 static void peer_free(struct server *server, struct peer *peer)
 {
     deadline_remove(&server->timers_peer, &peer->timer);
@@ -69,8 +99,9 @@ static void peer_free(struct server *server, struct peer *peer)
         peer->fd_next->fd_previous = peer->fd_previous;
     if (peer->stalled_since)
         server->stalled_count--;
-    buf_release(&peer->unsent);
+    unsent_release(peer);
     buf_release(&peer->held);
+    server->backlog_bytes -= peer->backlog;
     free(peer);
 }
 
@@ -134,18 +165,26 @@ void message_load(const struct buf *buf, size_t *pos, struct str *header, struct
 
 /* ---- Stalled peers ---- */
 
+/* False when all stalled peers together take too much memory. */
+static bool backlog_update(struct server *server, struct peer *peer)
+{
+    server->backlog_bytes -= peer->backlog;
+    peer->backlog = peer->unsent.len + peer->held.len;
+    server->backlog_bytes += peer->backlog;
+    return server->backlog_bytes <= BACKLOG_MAX;
+}
+
 static void peer_disconnect(struct server *server, struct peer *peer)
 {
     transport_disconnect(peer->fd);
     peer_gone(server, peer);
 }
 
-static void peer_stall(struct server *server, struct str identity, int fd, struct str header,
-                       struct str value)
+static void peer_stall(struct server *server, const struct parcel *message)
 {
-    struct peer *peer = peer_find(server, identity);
+    struct peer *peer = peer_find(server, message->identity);
     if (!peer)
-        peer = peer_new(server, identity, fd);
+        peer = peer_new(server, message->identity, message->fd);
     if (!peer->stalled_since) {
         peer->stalled_since = time_now_ms();
         peer->retry_ms = STALL_FIRST_MS;
@@ -153,8 +192,8 @@ static void peer_stall(struct server *server, struct str identity, int fd, struc
         streams_pause(peer, true);
         deadline_set(&server->timers_peer, &peer->timer, peer->stalled_since + peer->retry_ms);
     }
-    message_store(&peer->unsent, header, value);
-    if (peer->unsent.len > HELD_BYTES_MAX + WIRE_FRAME_MAX)
+    unsent_add(peer, message->header, message->value, message->blob);
+    if (!backlog_update(server, peer) || peer->unsent_bytes > HELD_BYTES_MAX + WIRE_FRAME_MAX)
         peer_disconnect(server, peer);
 }
 
@@ -169,6 +208,8 @@ bool peer_hold(struct server *server, const struct frames *frames)
     }
     message_store(&peer->held, frames->header, frames->value);
     peer->held_count++;
+    if (!backlog_update(server, peer))
+        peer_disconnect(server, peer);
     return true;
 }
 
@@ -177,12 +218,13 @@ static void held_execute(struct server *server, struct peer *peer)
 {
     struct frames frames = {.identity = peer_identity(peer), .fd = peer->fd};
     size_t pos = 0;
-    while (peer->held_count && server->out.len < BATCH_BYTES) {
+    while (peer->held_count && !server_full(server)) {
         message_load(&peer->held, &pos, &frames.header, &frames.value);
         peer->held_count--;
         request_execute(server, &frames);
     }
     buf_consume(&peer->held, pos);
+    backlog_update(server, peer);
 }
 
 /* Sends what the peer takes of its answers; false when it was forgotten. */
@@ -192,17 +234,21 @@ static bool unsent_send(struct server *server, struct peer *peer, int64_t now)
     enum send_result result = SEND_DONE;
     while (pos < peer->unsent.len && result == SEND_DONE) {
         size_t next = pos;
-        struct str header, value;
-        message_load(&peer->unsent, &next, &header, &value);
-        result = transport_send(server->transport, peer_identity(peer), header, value);
-        if (result == SEND_DONE)
-            pos = next;
+        struct parcel message = {.identity = peer_identity(peer), .fd = peer->fd};
+        unsent_load(peer, &next, &message);
+        result = transport_send(server->transport, &message);
+        if (result != SEND_DONE)
+            break;
+        peer->unsent_bytes -= message.header.len + message.value.len;
+        blob_unref(message.blob);
+        pos = next;
     }
+    buf_consume(&peer->unsent, pos);
+    backlog_update(server, peer);
     if (result == SEND_GONE) {
         peer_gone(server, peer);
         return false;
     }
-    buf_consume(&peer->unsent, pos);
     if (pos > 0) { /* it reads: the answers are just more than the socket takes at once */
         peer->stalled_since = now;
         peer->retry_ms = 0;
@@ -238,8 +284,8 @@ static void peer_retry(struct server *server, struct peer *peer, int64_t now)
  * descriptor may have been given to another connection since: only an unroutable identity is proof. */
 static void peer_probe(struct server *server, struct peer *peer, int64_t now)
 {
-    if (transport_send(server->transport, peer_identity(peer), (struct str){0}, (struct str){0}) ==
-        SEND_GONE) {
+    struct parcel nothing = {.identity = peer_identity(peer), .fd = peer->fd};
+    if (transport_send(server->transport, &nothing) == SEND_GONE) {
         peer_gone(server, peer);
         return;
     }
@@ -284,28 +330,31 @@ void peers_timer(struct server *server, int64_t now)
 struct outgoing {
     int64_t id; /* of the request */
     int fd;
-    bool unsaved; /* it may speak of a change that is not saved yet */
+    bool unsaved;      /* it may speak of a change that is not saved yet */
+    struct blob *blob; /* where its value lies; NULL: behind it */
 };
 
-static void answer_load(const struct buf *out, size_t *pos, struct outgoing *answer, struct str *identity,
-                        struct str *header, struct str *value)
+static void answer_load(const struct buf *out, size_t *pos, struct outgoing *answer, struct parcel *message)
 {
     struct str none;
     memcpy(answer, out->data + *pos, sizeof *answer);
     *pos += sizeof *answer;
-    message_load(out, pos, identity, &none);
-    message_load(out, pos, header, value);
+    *message = (struct parcel){.fd = answer->fd, .blob = answer->blob};
+    message_load(out, pos, &message->identity, &none);
+    message_load(out, pos, &message->header, &message->value);
+    if (message->blob)
+        message->value = blob_str(message->blob);
 }
 
 static void answer_send(struct server *server, const struct buf *out, size_t *pos)
 {
     struct outgoing answer;
-    struct str identity, header, value;
-    answer_load(out, pos, &answer, &identity, &header, &value);
-    const struct peer *peer = server->stalled_count ? peer_find(server, identity) : NULL;
-    if ((peer && peer->stalled_since) ||
-        transport_send(server->transport, identity, header, value) == SEND_STALLED)
-        peer_stall(server, identity, answer.fd, header, value);
+    struct parcel message;
+    answer_load(out, pos, &answer, &message);
+    const struct peer *peer = server->stalled_count ? peer_find(server, message.identity) : NULL;
+    if ((peer && peer->stalled_since) || transport_send(server->transport, &message) == SEND_STALLED)
+        peer_stall(server, &message);
+    blob_unref(message.blob);
 }
 
 void answers_flush(struct server *server)
@@ -326,41 +375,52 @@ static void answer_store(struct buf *out, const struct outgoing *answer, struct 
 {
     buf_add(out, answer, sizeof *answer);
     message_store(out, identity, (struct str){0});
-    message_store(out, header, value);
+    message_store(out, header, answer->blob ? (struct str){0} : value);
 }
 
 void answers_fail(struct server *server, const struct err *why)
 {
-    AUTO_BUF struct buf message = {0};
-    string_print(&message, str_of(why->message));
+    AUTO_BUF struct buf reason = {0};
+    string_print(&reason, str_of(why->message));
     struct buf out = server->out;
     server->out = (struct buf){0};
     for (size_t pos = 0; pos < out.len;) {
         struct outgoing answer;
-        struct str identity, header, value;
+        struct parcel message;
         AUTO_BUF struct buf failure = {0};
-        answer_load(&out, &pos, &answer, &identity, &header, &value);
+        answer_load(&out, &pos, &answer, &message);
         if (answer.unsaved) {
             buf_add_format(
                 &failure,
                 "{\"id\":%lld,\"ok\":false,\"error\":\"internal\",\"outcome\":\"unknown\",\"message\":",
                 (long long)answer.id);
-            buf_add_str(&failure, buf_str(&message));
+            buf_add_str(&failure, buf_str(&reason));
             buf_add_char(&failure, '}');
-            header = buf_str(&failure);
-            value = (struct str){0};
+            message.header = buf_str(&failure);
+            message.value = (struct str){0};
+            blob_unref(answer.blob);
+            answer.blob = NULL;
             answer.unsaved = false;
         }
-        answer_store(&server->out, &answer, identity, header, value);
+        answer_store(&server->out, &answer, message.identity, message.header, message.value);
     }
     buf_release(&out);
 }
 
-void answer_queue(struct server *server, struct str identity, int fd, struct str header, struct str value)
+void answer_queue(struct server *server, struct str identity, int fd, struct str header, struct str value,
+                  struct blob *blob)
 {
     struct outgoing answer = {0};
     answer.id = server->reply_id;
     answer.fd = fd;
     answer.unsaved = server->journal && journal_pending(server->journal);
+    answer.blob = blob_ref(blob);
+    if (!blob && value.len >= SHARE_MIN) {
+        struct buf copy = {0};
+        buf_add_str(&copy, value);
+        answer.blob = blob_take(server, &copy);
+    }
+    if (answer.blob)
+        server->blob_out += value.len;
     answer_store(&server->out, &answer, identity, header, value);
 }

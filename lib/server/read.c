@@ -67,7 +67,8 @@ static void page_add(void *ctx, struct str key, const struct value *value)
 {
     struct page *page = ctx;
     int64_t index = page->index++;
-    if (index < page->from || page->next >= 0)
+    bool full = !page->paged && page->text->len > WIRE_FRAME_MAX; /* it will be refused */
+    if (index < page->from || page->next >= 0 || full)
         return;
     bool first = page->text->len == 1;
     size_t before = page->text->len;
@@ -109,8 +110,8 @@ static void print_member(struct buf *text, struct str key, const struct value *v
 }
 
 /* Into the reply that was begun. */
-static void reply_page(struct server *server, const struct space *space, int64_t at, struct page page,
-                       const char brackets[2])
+static int64_t reply_page(struct server *server, const struct space *space, int64_t at, struct page page,
+                          const char brackets[2])
 {
     page.text = &server->value;
     page.next = -1;
@@ -118,13 +119,21 @@ static void reply_page(struct server *server, const struct space *space, int64_t
     space_each(space, at, page_add, &page);
     buf_add_char(page.text, brackets[1]);
     server->has_value = true;
-    if (page.next >= 0)
-        reply_int(server, "next", page.next);
+    return page.next;
 }
 
 void reply_snapshot(struct server *server, const struct space *space, int64_t at, bool paged)
 {
-    reply_page(server, space, at, (struct page){.print = print_member, .paged = paged}, "{}");
+    struct share_key key = {.kind = paged ? SHARE_PAGE : SHARE_SNAPSHOT,
+                            .what = space,
+                            .revision = at == NOW ? store_revision(server->store) : at};
+    int64_t next;
+    if (!shared_find(server, &key, &next)) {
+        next = reply_page(server, space, at, (struct page){.print = print_member, .paged = paged}, "{}");
+        shared_put(server, &key, NULL, next);
+    }
+    if (next >= 0)
+        reply_int(server, "next", next);
 }
 
 bool page_first_check(const struct job *job, struct err *err)
@@ -143,7 +152,9 @@ static bool answer_all(struct job *job,
     struct page page = {
         .print = print, .paged = request_has(&job->request, page), .from = request_int(&job->request, page)};
     job_begin(job, revision);
-    reply_page(job->server, job->space, at, page, brackets);
+    int64_t next = reply_page(job->server, job->space, at, page, brackets);
+    if (next >= 0)
+        reply_int(job->server, "next", next);
     return job_send(job);
 }
 

@@ -57,7 +57,7 @@ static bool answer_again(struct job *job, const struct answer *answer)
     buf_add_text(&header, "{\"id\":");
     buf_add_int(&header, request_int(&job->request, id));
     buf_add_str(&header, answer->header);
-    answer_queue(server, job->frames->identity, job->frames->fd, buf_str(&header), answer->value);
+    answer_queue(server, job->frames->identity, job->frames->fd, buf_str(&header), answer->value, NULL);
     return true;
 }
 
@@ -67,8 +67,7 @@ void answer_keep_sent(struct server *server, struct str client, int64_t seq)
     struct str header = buf_str(&server->header);
     ptrdiff_t start = str_find(header, STR(","));
     struct answer answer = {.header = {header.data + start, header.len - (size_t)start}};
-    if (server->has_value)
-        answer.value = buf_str(&server->value);
+    answer.value = reply_text(server);
     answer_keep(server->store, client, seq, &answer);
 }
 

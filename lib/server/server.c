@@ -5,6 +5,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#define OWED_BYTES_MAX                                                                                       \
+    (256 << 20) /* of large values that peers have not taken: past it some of them must go */
+#define EVICT_PAUSE_MS 5
+
 void random_hex(char out[33])
 {
     unsigned char bytes[16];
@@ -61,6 +65,8 @@ void server_free(struct server *server)
     deadlines_release(&server->timers_parked);
     deadlines_release(&server->demands);
     table_release(&server->numbered_demands);
+    blob_unref(server->blob);
+    shared_release(server);
     buf_release(&server->out);
     buf_release(&server->header);
     buf_release(&server->value);
@@ -69,6 +75,14 @@ void server_free(struct server *server)
 }
 
 /* ---- The loop ---- */
+
+/* Of the answer that was made last. */
+static void reply_drop(struct server *server)
+{
+    server->has_value = false;
+    blob_unref(server->blob);
+    server->blob = NULL;
+}
 
 /* Milliseconds until the next timer; -1: there is none. */
 static int64_t server_patience(const struct server *server)
@@ -81,7 +95,8 @@ static int64_t server_patience(const struct server *server)
     const int64_t times[] = {
         peer ? peer->at : -1,        parked ? parked->at : -1,
         lock ? lock->at : -1,        answers_due(server->store),
-        sessions_due(server->store), server->journal ? journal_timer(server->journal) : -1};
+        sessions_due(server->store), server->journal ? journal_timer(server->journal) : -1,
+        shared_due(server)};
     int64_t first = -1;
     for (size_t i = 0; i < LENGTH_OF(times); i++)
         if (times[i] >= 0 && (first < 0 || times[i] < first))
@@ -96,9 +111,9 @@ static int64_t server_patience(const struct server *server)
 static void server_timers(struct server *server)
 {
     int64_t answers = answers_due(server->store), sessions = sessions_due(server->store);
-    int64_t journal = server->journal ? journal_timer(server->journal) : -1;
+    int64_t journal = server->journal ? journal_timer(server->journal) : -1, shared = shared_due(server);
     if (!deadline_first(&server->timers_parked) && !deadline_first(&server->timers_peer) &&
-        !deadline_first(&server->timers_lock) && answers < 0 && sessions < 0 && journal < 0)
+        !deadline_first(&server->timers_lock) && answers < 0 && sessions < 0 && journal < 0 && shared < 0)
         return;
     int64_t now = time_now_ms();
     locks_timer(server, now); /* before the deadlines of who waits for them */
@@ -111,6 +126,12 @@ static void server_timers(struct server *server)
     orphans_remove(server); /* of sessions and locks that ended here */
     if (journal >= 0)
         journal_tick(server->journal, now);
+    if (shared >= 0 && now >= shared)
+        shared_sweep(server, now);
+    if (server->blob_bytes > OWED_BYTES_MAX && now >= server->evict_at) {
+        transport_evict(server->transport, now);
+        server->evict_at = now + EVICT_PAUSE_MS;
+    }
 }
 
 /* Executes up to a batch of requests; their answers stand in `out`. A message in another form than the
@@ -119,7 +140,7 @@ static size_t server_batch(struct server *server)
 {
     struct frames frames;
     size_t count = 0, bytes = 0;
-    while (count < BATCH_COUNT && bytes < BATCH_BYTES && server->out.len < BATCH_BYTES &&
+    while (count < BATCH_COUNT && bytes < BATCH_BYTES && !server_full(server) &&
            transport_receive(server->transport, &frames)) {
         count++;
         bytes += frames.header.len + frames.value.len;
@@ -147,11 +168,13 @@ bool server_run(struct server *server, int stop_fd, struct err *err)
         do {
             peers_look(server);
             demands_turn(server);
+            server->blob_out = 0;
             count = server_batch(server);
             server_search(server);
             demands_try(server);
             server_timers(server);
             server_settle(server);
+            reply_drop(server);
             if (server->value.capacity > BATCH_BYTES)
                 buf_release(&server->value);
         } while (count == BATCH_COUNT);
@@ -168,7 +191,7 @@ void reply_begin(struct server *server, int64_t id, int64_t revision)
 {
     buf_clear(&server->header);
     buf_clear(&server->value);
-    server->has_value = false;
+    reply_drop(server);
     server->reply_id = id;
     buf_add_text(&server->header, "{\"id\":");
     buf_add_int(&server->header, id);
@@ -203,14 +226,36 @@ void reply_str(struct server *server, const char *name, struct str s)
 
 void reply_value(struct server *server, const struct value *value)
 {
+    struct share_key key = {.kind = SHARE_VALUE, .what = value};
+    if (shared_find(server, &key, NULL))
+        return;
     value_print(&server->value, value);
     server->has_value = true;
+    shared_put(server, &key, value, -1);
+}
+
+void reply_event(struct server *server, const struct record *record)
+{
+    struct share_key key = {.kind = SHARE_EVENT, .revision = record_revision(record)};
+    if (shared_find(server, &key, NULL))
+        return;
+    AUTO_VALUE struct value *event = record_event(record);
+    value_print(&server->value, event);
+    server->has_value = true;
+    shared_put(server, &key, NULL, -1);
+}
+
+struct str reply_text(const struct server *server)
+{
+    if (!server->has_value)
+        return (struct str){0};
+    return server->blob ? blob_str(server->blob) : buf_str(&server->value);
 }
 
 void reply_fail(struct server *server, int64_t id, enum err_code code, const char *message)
 {
     buf_clear(&server->header);
-    server->has_value = false;
+    reply_drop(server);
     server->reply_id = id;
     buf_add_format(&server->header, "{\"id\":%lld,\"ok\":false", (long long)id);
     reply_str(server, "error", str_of(err_code_name(code)));
@@ -219,12 +264,13 @@ void reply_fail(struct server *server, int64_t id, enum err_code code, const cha
 
 void reply_send(struct server *server, struct str identity, int fd)
 {
-    if (server->has_value && server->value.len > WIRE_FRAME_MAX)
+    if (reply_text(server).len > WIRE_FRAME_MAX)
         reply_fail(server, server->reply_id, ERR_TOO_LARGE,
                    "the answer is larger than a frame of 16 MiB; ask for less of it");
     buf_add_char(&server->header, '}');
-    struct str value = server->has_value ? buf_str(&server->value) : (struct str){0};
-    answer_queue(server, identity, fd, buf_str(&server->header), value);
+    if (server->has_value && !server->blob && server->value.len >= SHARE_MIN)
+        server->blob = blob_take(server, &server->value);
+    answer_queue(server, identity, fd, buf_str(&server->header), reply_text(server), server->blob);
 }
 
 void reply_error(struct server *server, struct str identity, int fd, int64_t id, const struct err *err)

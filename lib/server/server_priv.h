@@ -6,6 +6,8 @@
 #include "store.h"
 #include "wire.h"
 
+#include <stdatomic.h>
+
 #define BATCH_COUNT    256           /* requests that are taken at once */
 #define BATCH_BYTES    (1024 * 1024) /* of requests, and of their answers, that end a batch */
 #define DRAIN_MS       200           /* that the end waits for the search of the log */
@@ -28,9 +30,20 @@ struct transport *transport_bind(const struct server_options *options, struct bu
 void transport_close(struct transport *transport);
 /* The next whole request; false when there is none now. */
 bool transport_receive(struct transport *transport, struct frames *frames);
-/* Never blocks. header.data NULL: a frame that every client ignores, to learn whether the peer is there. */
-enum send_result transport_send(struct transport *transport, struct str identity, struct str header,
-                                struct str value);
+/* A message to a peer. header.data NULL: a frame that every client ignores, to learn whether the peer is
+ * there.
+ */
+struct parcel {
+    struct str identity;
+    int fd;            /* of its connection */
+    struct str header; /* value.data NULL: there is no value frame */
+    struct str value;
+    struct blob *blob; /* where the value lies, which is sent from there; NULL: it is copied */
+};
+/* Never blocks. SEND_STALLED also while the peer has not taken enough of what it got before. */
+enum send_result transport_send(struct transport *transport, const struct parcel *message);
+/* Ends the connection that has taken nothing for the longest time, and for a while at least. */
+void transport_evict(struct transport *transport, int64_t now);
 /* The descriptor of the next connection that has ended; false when there is none. */
 bool transport_gone(struct transport *transport, int *fd);
 /* This descriptor belongs to a connection that has not ended. */
@@ -46,12 +59,14 @@ struct parked;
 struct peer {
     struct deadline timer; /* the next try to send, or to see whether it is gone */
     struct parked *parked; /* of this connection */
-    size_t parked_count;
+    size_t parked_count, parked_bytes;
     int fd;
     struct peer *fd_previous, *fd_next; /* others of this descriptor, which may have been used again */
     size_t holds;                       /* claims and services, besides parked ones */
     /* Stalled: it does not read its answers. */
     struct buf unsent, held; /* messages: answers to send, requests to execute afterwards */
+    size_t unsent_bytes;     /* of these answers, with values that lie elsewhere */
+    size_t backlog;          /* of both buffers, as counted in the server's backlog_bytes */
     size_t held_count;
     int64_t stalled_since, retry_ms; /* stalled_since 0: it reads and nothing is held */
     int gone_tries;                  /* > 0: its connection seems to have ended */
@@ -94,6 +109,7 @@ struct parked {
     struct parked *lock_previous, *lock_next;
     char *inside; /* PARKED_LOCK, PARKED_WRITE: tokens of the locks that it runs inside of; NULL: none */
     struct buf message; /* PARKED_WRITE: the request as it came */
+    size_t bytes;       /* that it takes */
     char *client; /* PARKED_WRITE, PARKED_TXN: it is numbered, and this is who numbers; NULL: it is not */
     struct demand *demand; /* PARKED_TXN */
 };
@@ -133,6 +149,14 @@ struct server {
     struct buf out;           /* answers of this batch */
     struct buf header, value; /* the answer that is being made */
     bool has_value;
+    struct blob *blob;        /* its value, when it lies there and not in `value` */
+    struct table shared;      /* texts that further answers may need, by share_key */
+    int64_t sweep_at;         /* when to forget those that nobody needs any more */
+    atomic_size_t blob_bytes; /* of all texts */
+    size_t blob_out;          /* of those in this batch's answers */
+    size_t backlog_bytes;     /* of what is kept for stalled peers */
+    size_t parked_bytes;      /* of what parked requests came with */
+    int64_t evict_at;         /* not to end a connection for taking nothing before */
     int64_t reply_id;
     struct deadlines demands; /* waiting transactions to try again, in order of arrival */
     size_t demand_turn,
@@ -158,6 +182,34 @@ struct job {
     int64_t missed;          /* it fails as lost: so many revisions are gone */
     bool resumed;            /* it has waited for a lock */
 };
+
+/* ---- Large values as text, which answers share ---- */
+
+#define SHARE_MIN 4096 /* bytes */
+struct blob;
+/* Takes the text out of the buffer. */
+struct blob *blob_take(struct server *server, struct buf *text);
+struct blob *blob_ref(struct blob *blob); /* NULL gives NULL */
+void blob_unref(struct blob *blob);       /* from any thread; NULL is fine */
+struct str blob_str(const struct blob *blob);
+
+/* What a text says: a value, the event of a revision, or a namespace as of a revision. */
+enum share_kind { SHARE_VALUE, SHARE_EVENT, SHARE_SNAPSHOT, SHARE_PAGE };
+struct share_key {
+    uint64_t kind;    /* no padding: its bytes are compared */
+    const void *what; /* the value, the space */
+    int64_t revision;
+};
+/* Takes the value of the reply that is being made from a text that is there. next (may be NULL): of a page.
+ */
+bool shared_find(struct server *server, const struct share_key *key, int64_t *next);
+/* The value of the reply was printed: when it is large it is kept for others. value: what the key is about,
+ * NULL when that is no value. */
+void shared_put(struct server *server, const struct share_key *key, const struct value *value, int64_t next);
+/* When shared_sweep has something to do; -1: never. */
+int64_t shared_due(const struct server *server);
+void shared_sweep(struct server *server, int64_t now);
+void shared_release(struct server *server);
 
 struct peer *peer_find(struct server *server, struct str identity);
 /* Made when it is not there. NULL when the connection has already ended. */
@@ -197,6 +249,10 @@ void reply_int(struct server *server, const char *name, int64_t i);
 void reply_bool(struct server *server, const char *name, bool b);
 void reply_str(struct server *server, const char *name, struct str s);
 void reply_value(struct server *server, const struct value *value); /* the value frame; borrowed */
+/* The event of a record. */
+void reply_event(struct server *server, const struct record *record);
+/* The value frame so far; data NULL: there is none. */
+struct str reply_text(const struct server *server);
 /* The namespace as a map: all of it, or its first page and, when there are more, the field next. */
 void reply_snapshot(struct server *server, const struct space *space, int64_t at, bool paged);
 void reply_send(struct server *server, struct str identity, int fd);
@@ -207,8 +263,14 @@ void reply_fail(struct server *server, int64_t id, enum err_code code, const cha
 void job_begin(struct job *job, int64_t revision);
 bool job_send(struct job *job);
 bool job_answer(struct job *job, int64_t revision, const struct value *value);
-/* Puts a message into the batch's answers. */
-void answer_queue(struct server *server, struct str identity, int fd, struct str header, struct str value);
+/* This batch has enough answers. */
+static inline bool server_full(const struct server *server)
+{
+    return server->out.len + server->blob_out >= BATCH_BYTES;
+}
+/* Puts a message into the batch's answers; blob: where the value lies, NULL: it is copied. */
+void answer_queue(struct server *server, struct str identity, int fd, struct str header, struct str value,
+                  struct blob *blob);
 void random_hex(char out[33]);
 /* Makes the namespace when it is not there, and the session's cursor in it. */
 bool job_enter(struct job *job, struct err *err);

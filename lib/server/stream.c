@@ -101,8 +101,7 @@ void streams_pause(struct peer *peer, bool pause)
 
 static bool answers_fit(void *ctx)
 {
-    const struct server *server = ctx;
-    return server->out.len < BATCH_BYTES;
+    return !server_full(ctx);
 }
 
 void server_share(struct server *server)

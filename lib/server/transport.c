@@ -19,15 +19,28 @@
 #include <zmq.h>
 
 #define HANDSHAKE_MS    3000
-#define LINGER_MS       500 /* at the end, for answers that are on their way */
-#define HIGH_WATER      16  /* messages a peer, in each direction */
-#define SPARE_FDS       32  /* descriptors that are never given to connections */
-#define LEAST_FDS       80  /* its own, the spare ones, and some connections */
+#define LINGER_MS       500        /* at the end, for answers that are on their way */
+#define HIGH_WATER      16         /* messages a peer, in each direction */
+#define SPARE_FDS       32         /* descriptors that are never given to connections */
+#define PEER_OWED_MAX   (32 << 20) /* of large values that a peer has not taken */
+#define EVICT_MS        200        /* without taking anything, when memory is short */
+#define LEAST_FDS       80         /* its own, the spare ones, and some connections */
 #define MONITOR_ADDRESS "inproc://monitor"
 #define ZAP_ADDRESS     "inproc://zeromq.zap.01"
 #define ZAP_DOMAIN      "zproc"
 #define ZAP_FRAMES      7
 #define CURVE_OVERHEAD  33 /* bytes that a frame grows by when it is sealed (RFC 26) */
+
+/* Large values that were handed to libzmq for a descriptor's connections and not taken by the peer yet. */
+struct line {
+    atomic_size_t bytes;
+    atomic_llong taken_ms; /* when the peer took something, or had nothing to take */
+};
+/* One of them. */
+struct loan {
+    struct line *line;
+    struct blob *blob;
+};
 
 struct transport {
     void *context, *router, *monitor;
@@ -36,6 +49,8 @@ struct transport {
     zmq_msg_t identity, header, value; /* the request that was received last */
     uint8_t *alive;                    /* by descriptor: of a connection that has not ended */
     size_t alive_size;
+    struct line **lines; /* by descriptor */
+    size_t line_count;
     char *socket_file; /* removed at the end; NULL: not ours */
     void *zap;         /* who asks whether a key is let in; NULL: without a key nobody does */
     int zap_fd;
@@ -386,6 +401,9 @@ void transport_close(struct transport *transport)
         zmq_close(transport->zap);
     if (transport->context)
         zmq_ctx_term(transport->context);
+    for (size_t i = 0; i < transport->line_count; i++)
+        free(transport->lines[i]);
+    free(transport->lines);
     free(transport->socket_file);
     free(transport->alive);
     free(transport);
@@ -455,18 +473,83 @@ static enum send_result part_send(struct transport *transport, struct str part, 
     }
 }
 
-enum send_result transport_send(struct transport *transport, struct str identity, struct str header,
-                                struct str value)
+/* A descriptor's line. */
+static struct line *line_get(struct transport *transport, int fd)
 {
-    enum send_result result = part_send(transport, identity, ZMQ_SNDMORE);
+    size_t place = fd < 0 ? 0 : (size_t)fd, count = transport->line_count;
+    if (place >= count) {
+        transport->line_count = 2 * place + 64;
+        transport->lines = mem_resize(transport->lines, transport->line_count, sizeof *transport->lines);
+        memset(transport->lines + count, 0, (transport->line_count - count) * sizeof *transport->lines);
+    }
+    if (!transport->lines[place])
+        transport->lines[place] = mem_new(sizeof(struct line));
+    return transport->lines[place];
+}
+
+/* Called by libzmq, from its own thread, when it needs the value no more. */
+static void loan_end(void *data, void *hint)
+{
+    (void)data;
+    struct loan *loan = hint;
+    atomic_store(&loan->line->taken_ms, time_now_ms());
+    atomic_fetch_sub(&loan->line->bytes, blob_str(loan->blob).len);
+    blob_unref(loan->blob);
+    free(loan);
+}
+
+/* Without a copy. */
+static void blob_send(struct transport *transport, struct line *line, struct blob *blob)
+{
+    struct loan *loan = mem_new(sizeof *loan);
+    *loan = (struct loan){line, blob_ref(blob)};
+    struct str bytes = blob_str(blob);
+    if (atomic_fetch_add(&line->bytes, bytes.len) == 0)
+        atomic_store(&line->taken_ms, time_now_ms());
+    zmq_msg_t part;
+    zmq_msg_init_data(&part, (void *)bytes.data, bytes.len, loan_end, loan);
+    while (zmq_msg_send(&part, transport->router, ZMQ_DONTWAIT) < 0)
+        if (zmq_errno() != EINTR) {
+            zmq_msg_close(&part);
+            return;
+        }
+}
+
+enum send_result transport_send(struct transport *transport, const struct parcel *message)
+{
+    struct str header = message->header, value = message->value;
+    struct line *line = message->blob ? line_get(transport, message->fd) : NULL;
+    size_t owed = line ? atomic_load(&line->bytes) : 0;
+    if (owed > 0 && owed + value.len > PEER_OWED_MAX)
+        return SEND_STALLED;
+    enum send_result result = part_send(transport, message->identity, ZMQ_SNDMORE);
     if (result != SEND_DONE)
         return result;
     part_send(transport, STR(""), header.data ? ZMQ_SNDMORE : 0);
     if (header.data)
         part_send(transport, header, value.data ? ZMQ_SNDMORE : 0);
-    if (header.data && value.data)
+    if (line)
+        blob_send(transport, line, message->blob);
+    else if (header.data && value.data)
         part_send(transport, value, 0);
     return SEND_DONE;
+}
+
+void transport_evict(struct transport *transport, int64_t now)
+{
+    size_t worst = 0;
+    int64_t oldest = now - EVICT_MS;
+    for (size_t fd = 0; fd < transport->line_count; fd++) {
+        struct line *line = transport->lines[fd];
+        if (!line || atomic_load(&line->bytes) == 0 || atomic_load(&line->taken_ms) > oldest)
+            continue;
+        oldest = atomic_load(&line->taken_ms);
+        worst = fd;
+    }
+    if (worst == 0 || !transport_alive(transport, (int)worst))
+        return;
+    atomic_store(&transport->lines[worst]->taken_ms, now);
+    transport_disconnect((int)worst);
 }
 
 /* ---- Connections ---- */

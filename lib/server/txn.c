@@ -276,8 +276,8 @@ void demands_turn(struct server *server)
 
 void demands_try(struct server *server)
 {
-    for (struct deadline *first; (first = deadline_first(&server->demands)) && server->demand_left > 0 &&
-                                 server->out.len < BATCH_BYTES;)
+    for (struct deadline *first;
+         (first = deadline_first(&server->demands)) && server->demand_left > 0 && !server_full(server);)
         demand_try(server, (struct demand *)first); /* its turn is its first member */
 }
 

@@ -113,14 +113,15 @@ bool event_send(struct parked *parked, const struct watch_event *event)
     }
     if (!event->record)
         reply_bool(server, "first", true);
-    AUTO_VALUE struct value *made = NULL;
-    if (parked->want == WANT_EVENT)
-        value = made = event->record ? record_event(event->record) : first_event(space, event->revision);
-    else if (parked->want == WANT_SNAPSHOT)
+    AUTO_VALUE struct value *first =
+        parked->want == WANT_EVENT && !event->record ? first_event(space, event->revision) : NULL;
+    if (parked->want == WANT_SNAPSHOT)
         reply_snapshot(server, space, event->revision, parked->paged);
-    if (value && parked->want != WANT_SNAPSHOT)
-        reply_value(server, value);
-    bool fits = server->value.len <= WIRE_FRAME_MAX;
+    else if (parked->want == WANT_EVENT && event->record)
+        reply_event(server, event->record);
+    else if (first || value)
+        reply_value(server, first ? first : value);
+    bool fits = reply_text(server).len <= WIRE_FRAME_MAX;
     reply_send(server, (struct str){peer->identity, peer->identity_len}, peer->fd);
     return fits;
 }

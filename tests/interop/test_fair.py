@@ -1,7 +1,9 @@
 """No client holds the others up, starves them, or makes the server grow: whatever it asks for."""
-import time
+import json
+import socket
+import struct
 
-from peer import Case, Client, Refused, main, until
+from peer import Case, Refused, main, until
 
 HEAVY = "range.all(x, range.all(y, x + y >= 0)) && go > 0"  # some 25,000 steps
 RANGE = list(range(90))
@@ -104,4 +106,118 @@ class Waking(Case):
             c.receive()
 
 
-main()
+class Reader:
+    """A DEALER of its own making that sends requests and reads nothing, not even into a buffer of this process."""
+
+    GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 32)
+    READY = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+
+    def __init__(self, address):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(3)
+        self.socket.connect(address[len("ipc://"):])
+        self.socket.sendall(self.GREETING + self.READY)
+        left = 64 + 2  # the server's greeting, and the beginning of its READY
+        while left:
+            got = self.socket.recv(left)
+            assert got, "the server has closed the connection"
+            left -= len(got)
+
+    def send(self, op, value=None, **fields):
+        frames = [b"", json.dumps({"v": 1, "id": 1, "op": op, **fields}).encode()]
+        frames += [value] if value is not None else []
+        for i, frame in enumerate(frames):
+            more = int(i + 1 < len(frames))
+            self.socket.sendall(bytes([more | 2]) + struct.pack(">Q", len(frame)) + frame)
+
+    def close(self):
+        self.socket.close()
+
+
+class Memory(Case):
+    """Of clients that read nothing."""
+
+    MIB = 1 << 20
+
+    def setUp(self):
+        super().setUp()
+        with open("/proc/%d/maps" % self.server.process.pid) as file:
+            if "libasan" in file.read():
+                self.skipTest("a sanitizer's memory is not the server's")
+        self.c = self.client()
+
+    def readers(self, count):
+        readers = [Reader(self.server.address) for _ in range(count)]
+        for reader in readers:
+            self.addCleanup(reader.close)
+        return readers
+
+    def grown(self, before):
+        return (self.server.memory() - before) / self.MIB
+
+    def test_watchers_of_a_large_value(self):
+        """They share one text of it."""
+        for want, extra in (("value", {}), ("event", {}), ("snapshot", {}), ("snapshot", {"page": 0})):
+            with self.subTest(want=want, **extra):
+                readers = self.readers(200)
+                for reader in readers:
+                    reader.send("watch", key="large", want=want, **extra)
+                until(lambda: self.c.stats()["waits"] == 200)
+                before = self.server.memory()
+                self.c.call("set", "x" * 4 * self.MIB, key="large")
+                until(lambda: self.c.stats()["waits"] == 0)
+                self.assertLess(self.grown(before), 80)
+                for reader in readers:
+                    reader.close()
+                self.c.call("clear")
+
+    def test_readers_of_a_large_value(self):
+        self.c.call("set", "x" * 4 * self.MIB, key="large")
+        before = self.server.memory()
+        for reader in self.readers(100):
+            for _ in range(3):
+                reader.send("get", key="large")
+        until(lambda: self.c.stats()["requests"] >= 300)
+        self.assertLess(self.grown(before), 40)
+
+    def test_answers_that_nobody_takes(self):
+        """Nothing to share: what one of them is owed is bounded, and what all are owed is: the oldest has to go."""
+        payload = b'"' + b"x" * 4 * self.MIB + b'"'
+        worst, gone = 0, 0
+        for reader in self.readers(60):
+            try:
+                for _ in range(6):
+                    reader.send("ping", payload)
+            except OSError:
+                gone += 1
+            self.c.call("ping")
+            worst = max(worst, self.grown(0))
+        self.assertLess(worst, 900)
+        self.c.call("ping")
+
+    def test_streams(self):
+        """Credit counts events; what they are owed counts bytes."""
+        before = self.server.memory()
+        for reader in self.readers(10):
+            reader.send("stream", credit=65536, want="value")
+        until(lambda: self.c.stats()["waits"] == 10)
+        for i in range(40):
+            self.c.call("set", "%02d" % i + "x" * 2 * self.MIB, key="k")
+        self.assertLess(self.grown(before), 64 + 10 * 2 + 120)
+
+    def test_waiting_requests(self):
+        """What they came with is bounded."""
+        codes = set()
+        large = json.dumps("x" * 4 * self.MIB).encode()
+        before = self.server.memory()
+        c = self.client()
+        for _ in range(20):
+            c.send("watch", large, condition="equal", key="k")
+        for _ in range(4):
+            codes.add(c.receive_any()[0]["error"])
+        self.assertEqual(codes, {"busy"})
+        self.assertLess(self.grown(before), 64 + 100)
+
+
+if __name__ == "__main__":
+    main()
