@@ -272,9 +272,10 @@ bool launch_prepare(struct launch *launch, struct run *run, struct task *task, e
               add_texts(&launch->argv, &scope, &worker->launcher->run, err);
     if (!ok)
         return false;
-    ok = what == LAUNCH_WORKER ? add_command(&launch->argv, &scope, &worker->run, args, err)
-         : what == LAUNCH_STOP ? add_command(&launch->argv, &scope, &worker->stop.run, NULL, err)
-                               : add_command(&launch->argv, &scope, &worker->ready.exec, NULL, err);
+    ok = what == LAUNCH_WORKER  ? add_command(&launch->argv, &scope, &worker->run, args, err)
+         : what == LAUNCH_STOP  ? add_command(&launch->argv, &scope, &worker->stop.run, NULL, err)
+         : what == LAUNCH_GUARD ? add_command(&launch->argv, &scope, &worker->alive.probes.exec, NULL, err)
+                                : add_command(&launch->argv, &scope, &worker->ready.exec, NULL, err);
     if (!ok)
         return false;
     set_spec(launch, run, task, what);
@@ -429,6 +430,13 @@ static bool cancel_spawn(struct run *run, struct task *task, struct sup_ref ref,
 static struct process *find_process(const struct task *task, struct sup_ref ref)
 {
     return task->process && task->process->ref.incarnation == ref.incarnation ? task->process : NULL;
+}
+
+/* While workers are paused for the console's sake nothing can be said of their silence. */
+int64_t launch_last_output(const struct run *run, const struct task *task, struct sup_ref ref)
+{
+    const struct process *process = find_process(task, ref);
+    return process && !run->paused ? process->output.last_ms : time_now_ms();
 }
 
 static void stop_ended(void *ctx, struct child *child, const struct child_end *end)

@@ -159,6 +159,7 @@ static void take(struct output *output, int stream, struct str bytes)
 {
     if (bytes.len == 0)
         return;
+    output->last_ms = time_now_ms();
     if (output->log && output->settings->timestamps)
         log_lines(output->log, &output->unlogged[stream - 1], bytes);
     else if (output->log)

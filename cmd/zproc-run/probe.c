@@ -83,24 +83,11 @@ static void http_result(void *ctx, bool ok)
     probe_answered(ctx, PROBE_HTTP, ok);
 }
 
-/* Text with ${{ }}, in the environment that the worker has. */
-static bool fill_in(struct probes *probes, struct task *task, const struct plan_text *text, struct buf *out,
-                    struct err *err)
-{
-    struct launch launch = {0};
-    bool ok = launch_prepare(&launch, probes->run, task, LAUNCH_WORKER, err);
-    struct scope scope = {.run = probes->run, .task = task, .env = &launch.env};
-    ok = ok && scope_expand(&scope, text, out, err);
-    launch_release(&launch);
-    buf_add_text(out, "");
-    return ok;
-}
-
 static bool start_tcp(struct probes *probes, struct task *task, int64_t try_ms, struct err *err)
 {
     const struct plan_ready *ready = &task->worker->ready;
     AUTO_BUF struct buf target = {0};
-    if (!fill_in(probes, task, &ready->tcp, &target, err))
+    if (!guard_fill_in(probes->run, task, &ready->tcp, &target, err))
         return false;
     probes->tcp = probe_tcp(probes->run->loop, target.data, ready->every_ms, try_ms, tcp_result, probes, err);
     return probes->tcp != NULL;
@@ -110,7 +97,7 @@ static bool start_http(struct probes *probes, struct task *task, int64_t try_ms,
 {
     const struct plan_ready *ready = &task->worker->ready;
     AUTO_BUF struct buf url = {0};
-    if (!fill_in(probes, task, &ready->http.url, &url, err))
+    if (!guard_fill_in(probes->run, task, &ready->http.url, &url, err))
         return false;
     probes->http = probe_http(probes->run->loop, url.data, (int)ready->http.status, ready->every_ms, try_ms,
                               http_result, probes, err);

@@ -56,6 +56,7 @@ static void task_free(struct run *run, struct task *task)
     probes_end(run, task);
     notify_close(task);
     state_leave(run, task);
+    guard_end(run, task);
     trigger_forget(task);
     free(task->name);
     free(task->session);
@@ -160,6 +161,20 @@ static void carry_out(struct run *run, const struct sup_effect *effect)
         break;
     case SUP_PROBE_END:
         probes_end(run, task);
+        break;
+    case SUP_GUARD:
+        guard_start(run, task, effect->ref);
+        break;
+    case SUP_GUARD_END:
+        guard_end(run, task);
+        break;
+    case SUP_ASK_OUTPUT:
+        run_event(run, (struct sup_event){.kind = SUP_OUTPUT,
+                                          .ref = effect->ref,
+                                          .number = launch_last_output(run, task, effect->ref)});
+        break;
+    case SUP_ASK_IF:
+        judge_if(run, task);
         break;
     case SUP_TERMINATE:
         launch_terminate(run, task, effect->ref);

@@ -255,6 +255,7 @@ struct task {
     int64_t again_ms;            /* when its condition is to be asked for again; 0: not */
     struct process *process;     /* NULL: none runs */
     struct probes *probes;
+    struct guard *guard;
     struct notify *notify; /* socket that its process tells its readiness to; NULL: none */
     int needed;            /* answers that its start still waits for */
     bool spawning;         /* SUP_SPAWN came, `spawn` is its ref */
@@ -381,6 +382,20 @@ bool notify_is_ready(const struct notify *notify); /* said so already */
 const char *notify_status(const struct notify *notify);
 void notify_close(struct task *task);
 
+/* ---- guard.c ---- */
+
+struct guard;
+void guard_start(struct run *run, struct task *task, struct sup_ref ref);
+void guard_end(struct run *run, struct task *task);
+/* Appends a probe's text, filled in within the environment that the worker has. */
+bool guard_fill_in(struct run *run, struct task *task, const struct plan_text *text, struct buf *out,
+                   struct err *err);
+
+/* ---- judge.c ---- */
+
+/* Evaluates the task's `if`; SUP_IF follows. */
+void judge_if(struct run *run, struct task *task);
+
 /* ---- environment.c ---- */
 
 struct environment {
@@ -400,6 +415,9 @@ struct scope {
     const struct task *task;
     struct environment *env;
 };
+/* The names themselves, as a map for the caller, and one of them. */
+struct value *scope_env(const struct environment *env);
+struct value *scope_names(const struct scope *scope);
 /* Appends the text with its templates filled in. */
 bool scope_expand(const struct scope *scope, const struct plan_text *text, struct buf *out, struct err *err);
 
@@ -434,7 +452,7 @@ struct launch {
     char *marks[2];
     char *input; /* the file of stdin; NULL: none */
 };
-enum launch_what { LAUNCH_WORKER, LAUNCH_STOP, LAUNCH_PROBE };
+enum launch_what { LAUNCH_WORKER, LAUNCH_STOP, LAUNCH_PROBE, LAUNCH_GUARD };
 /* What the manifest puts into a worker's environment, over the inherited one. */
 bool launch_environment(const struct scope *scope, bool retry, struct err *err);
 bool launch_prepare(struct launch *launch, struct run *run, struct task *task, enum launch_what what,
@@ -445,6 +463,8 @@ void launch_spawn(struct run *run, struct task *task, struct sup_ref ref);
 /* An answer that the start waits for is there. */
 void launch_ready(struct run *run, struct task *task);
 void launch_terminate(struct run *run, struct task *task, struct sup_ref ref);
+/* When the task's process wrote something last (monotonic ms). */
+int64_t launch_last_output(const struct run *run, const struct task *task, struct sup_ref ref);
 void launch_kill(struct run *run, struct task *task, struct sup_ref ref);
 
 /* ---- sink.c: stdout and stderr of this process, without ever blocking on a slow reader ---- */
@@ -508,6 +528,7 @@ struct output {
     struct buf lines[2];         /* the same for the console */
     struct buf held;             /* group, failed: kept until the end */
     size_t dropped;              /* bytes that did not fit there */
+    int64_t last_ms;             /* when it wrote something last */
     bool wants_result, last_ended, last_long;
     struct buf last;  /* last line of stdout */
     struct buf *tail; /* end of stderr; borrowed from the task */

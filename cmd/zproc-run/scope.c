@@ -8,7 +8,7 @@ static struct value *text_value(const char *text)
     return value_string(buf_str(&mended));
 }
 
-static struct value *env_value(const struct environment *env)
+struct value *scope_env(const struct environment *env)
 {
     struct value *map = value_map();
     for (size_t i = 0; i < env->count; i++) {
@@ -62,19 +62,25 @@ static struct value *needs_value(const struct run *run, const struct plan_worker
     return map;
 }
 
+struct value *scope_names(const struct scope *scope)
+{
+    struct value *names = value_map();
+    map_set(names, STR("env"), scope_env(scope->env));
+    map_set(names, STR("vars"), scope->run->plan->vars ? value_ref(scope->run->plan->vars) : value_map());
+    map_set(names, STR("worker"), text_value(scope->task->worker->name));
+    map_set(names, STR("replica"), value_int(scope->task->replica));
+    map_set(names, STR("run"), run_value(scope->run));
+    map_set(names, STR("needs"), needs_value(scope->run, scope->task->worker));
+    return names;
+}
+
 bool scope_expand(const struct scope *scope, const struct plan_text *text, struct buf *out, struct err *err)
 {
     if (!text->template) {
         buf_add_text(out, text->raw);
         return true;
     }
-    AUTO_VALUE struct value *names = value_map();
-    map_set(names, STR("env"), env_value(scope->env));
-    map_set(names, STR("vars"), scope->run->plan->vars ? value_ref(scope->run->plan->vars) : value_map());
-    map_set(names, STR("worker"), text_value(scope->task->worker->name));
-    map_set(names, STR("replica"), value_int(scope->task->replica));
-    map_set(names, STR("run"), run_value(scope->run));
-    map_set(names, STR("needs"), needs_value(scope->run, scope->task->worker));
+    AUTO_VALUE struct value *names = scope_names(scope);
     struct expr_scope view = {.args = names, .quote = true};
     return template_expand(text->template, &view, out, err);
 }

@@ -42,7 +42,9 @@ static void need_check(struct loader *loader, const struct node *place, const st
                     needed->name);
 }
 
-static void need_add(struct loader *loader, struct plan_worker *worker, const struct node *name, int is)
+/* need.is < 0: what is usual for the needed worker. */
+static void need_add(struct loader *loader, struct plan_worker *worker, const struct node *name,
+                     struct plan_need need)
 {
     const struct plan_worker *needed = worker_find(loader, name->text);
     if (!needed) {
@@ -53,15 +55,13 @@ static void need_add(struct loader *loader, struct plan_worker *worker, const st
         diag_add_at(&loader->diag, name, "the worker '%s' needs itself", worker->name);
         return;
     }
-    if (is < 0)
-        is = needed->service ? NEED_READY : NEED_SUCCEEDED;
-    need_check(loader, name, needed, (enum plan_need_is)is);
-    worker->needs[worker->need_count++] = (struct plan_need){
-        .worker = worker_number(loader, needed),
-        .name = memory_text(loader->memory, name->written.data ? name->written : name->text),
-        .is = (enum plan_need_is)is,
-        .place = ynode_place(loader, name),
-    };
+    if ((int)need.is < 0)
+        need.is = needed->service ? NEED_READY : NEED_SUCCEEDED;
+    need_check(loader, name, needed, need.is);
+    need.worker = worker_number(loader, needed);
+    need.name = memory_text(loader->memory, name->written.data ? name->written : name->text);
+    need.place = ynode_place(loader, name);
+    worker->needs[worker->need_count++] = need;
 }
 
 static void needs_list_read(struct loader *loader, struct plan_worker *worker, const struct node *list)
@@ -75,9 +75,23 @@ static void needs_list_read(struct loader *loader, struct plan_worker *worker, c
         else if (table_put(&seen, name->text, worker))
             diag_add_at(&loader->diag, name, "'%.*s' is listed twice", STR_ARG(name->text));
         else
-            need_add(loader, worker, name, -1);
+            need_add(loader, worker, name, (struct plan_need){.is = (enum plan_need_is) - 1});
     }
     table_release(&seen);
+}
+
+/* A trigger has no process of its own that could be started again. */
+static void on_restart_check(struct loader *loader, const struct plan_worker *worker,
+                             const struct node_entry *entry, struct plan_need *need)
+{
+    if (need->on_restart == ON_RESTART_IGNORE || !worker->trigger.given)
+        return;
+    diag_add_at(
+        &loader->diag, ynode_get(entry->value, STR("on_restart")),
+        "'%s' runs once for every event; its needs count before the first, so that 'on_restart' can only "
+        "be ignore",
+        worker->name);
+    need->on_restart = ON_RESTART_IGNORE;
 }
 
 static void needs_map_read(struct loader *loader, struct plan_worker *worker, const struct node *map)
@@ -86,17 +100,18 @@ static void needs_map_read(struct loader *loader, struct plan_worker *worker, co
     word.name = "needs";
     for (size_t i = 0; i < map->count; i++) {
         const struct node_entry *entry = &map->entries[i];
+        struct plan_need need = {.is = (enum plan_need_is) - 1};
         int is = -1;
-        bool good = true;
         if (ynode_is_false(entry->value))
             continue;
-        if (entry->value->type == NODE_MAP)
-            section_read(loader, &need_section, entry->value, &is);
-        else if (!ynode_is_unset(entry->value))
-            good = read_choice(loader, &word, entry->value, &is);
-        if (!good)
-            is = NEED_STARTED; /* so that no further problem follows from this one */
-        need_add(loader, worker, entry->key, is);
+        if (entry->value->type == NODE_MAP) {
+            section_read(loader, &need_section, entry->value, &need);
+            on_restart_check(loader, worker, entry, &need);
+        } else if (!ynode_is_unset(entry->value)) {
+            /* Where the word is wrong no further problem is to follow from that. */
+            need.is = read_choice(loader, &word, entry->value, &is) ? (enum plan_need_is)is : NEED_STARTED;
+        }
+        need_add(loader, worker, entry->key, need);
     }
 }
 

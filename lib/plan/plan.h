@@ -56,10 +56,13 @@ struct plan_command {
 };
 
 enum plan_need_is { NEED_STARTED, NEED_READY, NEED_SUCCEEDED, NEED_FAILED, NEED_ENDED };
+enum plan_on_restart { ON_RESTART_IGNORE, ON_RESTART_RESTART, ON_RESTART_STOP };
 struct plan_need {
     size_t worker; /* index into plan->workers: all its instances */
     char *name;    /* as the worker's own file calls it: without the prefix of an inclusion */
     enum plan_need_is is;
+    enum plan_on_restart on_restart; /* what becomes of who has it when the needed one is started again */
+    int64_t timeout_ms;              /* how long to wait for it; 0: without end */
     struct plan_place place;
 };
 
@@ -94,6 +97,11 @@ struct plan_ready { /* all that is given must hold */
     char *log;   /* regular expression for a line of output; NULL: none */
     bool notify; /* sd_notify */
     int64_t every_ms, timeout_ms;
+};
+
+struct plan_alive {           /* probed while the worker is ready; all that is given must hold */
+    struct plan_ready probes; /* timeout_ms is not used */
+    int64_t failures;         /* in a row: then the attempt failed */
 };
 
 enum plan_condition {
@@ -171,12 +179,18 @@ struct plan_worker {
     int replicas;
     struct plan_need *needs;
     size_t need_count;
+    struct expr *only_if; /* `if`: NULL: always */
     struct expr *when;
     struct plan_ready ready;
+    struct plan_alive alive;
+    char **mutex; /* names; never at the same time as another with one of these */
+    size_t mutex_count;
     struct plan_retry retry;
     int *success; /* exit statuses that count as success */
     size_t success_count;
-    int64_t timeout_ms; /* 0: none */
+    int64_t timeout_ms;       /* of an attempt, 0: none */
+    int64_t total_timeout_ms; /* of all attempts, 0: none */
+    int64_t silence_ms;       /* without output, 0: none */
     struct {
         int signal;
         int64_t grace_ms;

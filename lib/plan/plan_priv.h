@@ -257,6 +257,10 @@ void http_url_read(struct loader *loader, const struct node *node, void *target)
 void http_finish(struct loader *loader, const struct node *map, void *target);
 void ready_log_read(struct loader *loader, const struct node *node, void *target);
 void ready_finish(struct loader *loader, const struct node *map, void *target);
+void alive_http_read(struct loader *loader, const struct node *node, void *target);
+void alive_tcp_read(struct loader *loader, const struct node *node, void *target);
+void alive_finish(struct loader *loader, const struct node *map, void *target);
+void mutex_read(struct loader *loader, const struct node *node, void *target);
 void failures_read(struct loader *loader, const struct node *node, void *target);
 void retry_args_read(struct loader *loader, const struct node *node, void *target);
 void retry_finish(struct loader *loader, const struct node *map, void *target);

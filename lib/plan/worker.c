@@ -165,16 +165,65 @@ void ready_log_read(struct loader *loader, const struct node *node, void *target
     regex_free(regex);
 }
 
-void ready_finish(struct loader *loader, const struct node *map, void *target)
+static void probes_check(struct loader *loader, const struct node *map, const char *what, bool notify)
 {
-    struct plan_ready *ready = target;
     static const char *const probes[] = {"when", "exec", "tcp", "http", "log"};
-    ready->given = true;
-    bool any = ready->notify;
+    bool any = notify;
     for (size_t i = 0; i < LENGTH_OF(probes); i++)
         any |= !ynode_is_unset(ynode_get(map, str_of(probes[i])));
     if (!any && !loader->partial)
-        diag_add_at(&loader->diag, map, "'ready' has no probe; give it when, exec, tcp, http, log or notify");
+        diag_add_at(&loader->diag, map, "'%s' has no probe; give it when, exec, tcp%s", what,
+                    strcmp(what, "ready") == 0 ? ", http, log or notify" : " or http");
+}
+
+void ready_finish(struct loader *loader, const struct node *map, void *target)
+{
+    struct plan_ready *ready = target;
+    ready->given = true;
+    probes_check(loader, map, "ready", ready->notify);
+}
+
+void alive_tcp_read(struct loader *loader, const struct node *node, void *target)
+{
+    struct plan_alive *alive = target;
+    tcp_read(loader, node, &alive->probes);
+}
+
+void alive_http_read(struct loader *loader, const struct node *node, void *target)
+{
+    struct plan_alive *alive = target;
+    http_read(loader, node, &alive->probes);
+}
+
+void alive_finish(struct loader *loader, const struct node *map, void *target)
+{
+    struct plan_alive *alive = target;
+    alive->probes.given = true;
+    probes_check(loader, map, "alive", false);
+    if (alive->probes.every_ms == 0)
+        diag_add_at(&loader->diag, ynode_get(map, STR("every")), "'every' must be more than 0");
+}
+
+/* ---- mutex ---- */
+
+void mutex_read(struct loader *loader, const struct node *node, void *target)
+{
+    struct plan_worker *worker = target;
+    struct plan_texts names;
+    struct table seen = {0};
+    if (!read_texts(loader, "mutex", node, false, &names))
+        return;
+    worker->mutex = memory_take(loader->memory, names.count * sizeof *worker->mutex);
+    for (size_t i = 0; i < names.count; i++) {
+        struct str name = str_of(names.items[i].raw);
+        if (name.len == 0)
+            diag_add_at(&loader->diag, node->entries[i].value, "the name of a mutex cannot be empty");
+        else if (table_put(&seen, name, worker))
+            diag_add_at(&loader->diag, node->entries[i].value, "'%.*s' is listed twice", STR_ARG(name));
+        else
+            worker->mutex[worker->mutex_count++] = names.items[i].raw;
+    }
+    table_release(&seen);
 }
 
 /* ---- retry ---- */

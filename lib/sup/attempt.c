@@ -9,12 +9,17 @@ void attempt_start(struct sup *sup, struct task *task)
     task->attempt = (int)(task->retries < INT32_MAX ? task->retries + 1 : INT32_MAX);
     task->cause = CAUSE_NONE;
     task->was_ready = task->returned = false;
+    task->alarm_ms = -1;
+    if (task->worker->total_timeout_ms > 0 && task->total_ms < 0)
+        task->total_ms = sup->now + task->worker->total_timeout_ms;
     free(task->result);
     task->result = NULL;
     task_move(sup, task, TASK_STARTING, NULL);
     effect_add(sup, SUP_SPAWN, task, 0);
     if (task->parent)
         trigger_run_started(sup, task);
+    else if (task->ref.incarnation > 1)
+        again_needed(sup, task);
 }
 
 static void probes_end(struct sup *sup, struct task *task)
@@ -22,14 +27,20 @@ static void probes_end(struct sup *sup, struct task *task)
     if (task->probing)
         effect_add(sup, SUP_PROBE_END, task, 0);
     task->probing = false;
+    if (task->guarding)
+        effect_add(sup, SUP_GUARD_END, task, 0);
+    task->guarding = false;
 }
 
 static void become_ready(struct sup *sup, struct task *task)
 {
     task->was_ready = true;
     task->alarm_ms = -1;
-    due_update(sup, task);
     task_move(sup, task, TASK_READY, NULL);
+    if (!task->worker->alive.probes.given)
+        return;
+    task->guarding = true;
+    effect_add(sup, SUP_GUARD, task, 0);
 }
 
 static void watch_readiness(struct sup *sup, struct task *task)
@@ -59,9 +70,11 @@ void attempt_spawned(struct sup *sup, struct task *task, const struct sup_event 
     }
     if (task->worker->timeout_ms > 0)
         task->limit_ms = sup->now + task->worker->timeout_ms;
+    if (task->worker->silence_ms > 0)
+        task->silence_ms = sup->now + task->worker->silence_ms;
     task_move(sup, task, TASK_RUNNING, NULL);
     if (stop_is_due(task))
-        attempt_stop(sup, task, CAUSE_ASKED);
+        attempt_stop(sup, task, CAUSE_ASKED, NULL);
     else
         watch_readiness(sup, task);
 }
@@ -83,6 +96,25 @@ void attempt_probes_hold(struct sup *sup, struct task *task)
         return;
     probes_end(sup, task);
     become_ready(sup, task);
+}
+
+void attempt_unhealthy(struct sup *sup, struct task *task, struct str what)
+{
+    if (task->guarding)
+        attempt_stop(sup, task, CAUSE_UNHEALTHY, mem_copy(what.data, what.len));
+}
+
+void attempt_output(struct sup *sup, struct task *task, int64_t last_ms)
+{
+    if (!task->listening)
+        return;
+    task->listening = false;
+    int64_t since = last_ms > task->attempt_mono_ms ? last_ms : task->attempt_mono_ms;
+    AUTO_FREE char *time = duration_text(task->worker->silence_ms);
+    task->silence_ms = since + task->worker->silence_ms;
+    if (task->silence_ms <= sup->now)
+        attempt_stop(sup, task, CAUSE_SILENT, mem_format("no output for %s", time));
+    due_update(sup, task);
 }
 
 static void result_set(struct sup *sup, struct task *task, struct str result)
@@ -110,12 +142,10 @@ static bool status_succeeds(const struct plan_worker *worker, int status)
     return worker->success_count == 0 && status == 0;
 }
 
-static char *timeout_reason(const struct task *task)
-{
-    bool ready = task->cause == CAUSE_UNREADY;
-    AUTO_FREE char *time = duration_text(ready ? task->worker->ready.timeout_ms : task->worker->timeout_ms);
-    return mem_format(ready ? "not ready within %s" : "timed out after %s", time);
-}
+static const enum failure failures[] = {
+    [CAUSE_TIMEOUT] = FAILED_TIMEOUT, [CAUSE_TOTAL] = FAILED_TOTAL,         [CAUSE_SILENT] = FAILED_TIMEOUT,
+    [CAUSE_UNREADY] = FAILED_UNREADY, [CAUSE_UNHEALTHY] = FAILED_UNHEALTHY,
+};
 
 void attempt_ended(struct sup *sup, struct task *task, const struct sup_event *event)
 {
@@ -126,10 +156,8 @@ void attempt_ended(struct sup *sup, struct task *task, const struct sup_event *e
     probes_end(sup, task);
     if (event->text.len && !task->returned)
         result_set(sup, task, event->text);
-    if (task->cause == CAUSE_TIMEOUT)
-        attempt_over(sup, task, FAILED_TIMEOUT, timeout_reason(task));
-    else if (task->cause == CAUSE_UNREADY)
-        attempt_over(sup, task, FAILED_UNREADY, timeout_reason(task));
+    if (task->cause >= CAUSE_TIMEOUT)
+        attempt_over(sup, task, failures[task->cause], mem_text(task->reason));
     else if (task->signal)
         attempt_over(sup, task, FAILED_SIGNAL, reason_ended(task));
     else if (!status_succeeds(task->worker, task->status))
@@ -139,31 +167,59 @@ void attempt_ended(struct sup *sup, struct task *task, const struct sup_event *e
 }
 
 /* The stop procedure. Who is being stopped already keeps its deadline. */
-void attempt_stop(struct sup *sup, struct task *task, enum cause cause)
+void attempt_stop(struct sup *sup, struct task *task, enum cause cause, char *reason)
 {
     int64_t grace = task->worker->stop.grace_ms;
     task->asked |= cause == CAUSE_ASKED;
-    if (task->state != TASK_RUNNING && task->state != TASK_READY)
+    if (task->state != TASK_RUNNING && task->state != TASK_READY) {
+        free(reason);
         return;
+    }
     task->cause = cause;
-    task->limit_ms = -1;
+    task->listening = false;
+    task->limit_ms = task->silence_ms = -1;
     task->alarm_ms = grace > 0 && !sup->killing ? sup->now + grace : -1;
-    due_update(sup, task);
     probes_end(sup, task);
-    task_move(sup, task, TASK_STOPPING, cause == CAUSE_ASKED ? NULL : timeout_reason(task));
+    task_move(sup, task, TASK_STOPPING, reason);
     if (!sup->killing)
         effect_add(sup, SUP_TERMINATE, task, 0);
     if (grace <= 0 || sup->killing)
         effect_add(sup, SUP_KILL, task, 0);
 }
 
+static bool has_come(const struct sup *sup, int64_t time)
+{
+    return time >= 0 && time <= sup->now;
+}
+
+static void run_alarm(struct sup *sup, struct task *task)
+{
+    const struct plan_worker *worker = task->worker;
+    AUTO_FREE char *limit = duration_text(worker->timeout_ms);
+    AUTO_FREE char *total = duration_text(worker->total_timeout_ms);
+    AUTO_FREE char *ready = duration_text(worker->ready.timeout_ms);
+    if (has_come(sup, task->total_ms)) {
+        attempt_stop(sup, task, CAUSE_TOTAL, mem_format("timed out after %s in all", total));
+    } else if (has_come(sup, task->limit_ms)) {
+        attempt_stop(sup, task, CAUSE_TIMEOUT, mem_format("timed out after %s", limit));
+    } else if (has_come(sup, task->alarm_ms)) {
+        attempt_stop(sup, task, CAUSE_UNREADY, mem_format("not ready within %s", ready));
+    } else {
+        task->silence_ms = -1;
+        task->listening = true;
+        effect_add(sup, SUP_ASK_OUTPUT, task, 0);
+    }
+}
+
 void attempt_alarm(struct sup *sup, struct task *task)
 {
-    bool limit = task->limit_ms >= 0 && task->limit_ms <= sup->now;
     switch (task->state) {
     case TASK_RUNNING:
     case TASK_READY:
-        attempt_stop(sup, task, limit ? CAUSE_TIMEOUT : CAUSE_UNREADY);
+        run_alarm(sup, task);
+        break;
+    case TASK_WAITING:
+        gate_overdue(sup, task);
         break;
     case TASK_STOPPING:
         effect_add(sup, SUP_KILL, task, 0);
@@ -171,7 +227,10 @@ void attempt_alarm(struct sup *sup, struct task *task)
         break;
     default: /* TASK_RETRYING: nothing else sets an alarm */
         task->alarm_ms = -1;
-        slot_want(sup, task);
+        if (has_come(sup, task->total_ms))
+            attempts_time_out(sup, task);
+        else
+            slot_want(sup, task);
     }
     due_update(sup, task);
 }

@@ -13,7 +13,8 @@ static void reset(struct task *task)
     task->attempt = task->restarts = task->pid = task->signal = 0;
     task->status = -1;
     task->started_ms = task->ended_ms = task->started_mono_ms = task->ended_mono_ms = 0;
-    task->limit_ms = task->alarm_ms = -1;
+    task->limit_ms = task->alarm_ms = task->silence_ms = task->total_ms = -1;
+    task->ruled_out = false;
     free(task->recent);
     task->recent = NULL;
     free(task->result);
@@ -66,7 +67,7 @@ static void start_task(struct sup *sup, struct task *task)
     task_count_as_job(sup, task);
 }
 
-static void restart_task(struct sup *sup, struct task *task, const char *why)
+void control_restart(struct sup *sup, struct task *task, const char *why)
 {
     if (task_lives(task)) {
         stop_task(sup, task, why);
@@ -83,14 +84,14 @@ static void restart_task(struct sup *sup, struct task *task, const char *why)
 
 static void restart_one(struct sup *sup, struct task *task)
 {
-    restart_task(sup, task, "restarted by hand");
+    control_restart(sup, task, "restarted by hand");
 }
 
 /* What nobody has started yet, or somebody has stopped, is left alone. */
 static void refresh_one(struct sup *sup, struct task *task)
 {
     if (task->started_ms > 0 && task->state != TASK_STOPPED)
-        restart_task(sup, task, "restarted, its files have changed");
+        control_restart(sup, task, "restarted, its files have changed");
 }
 
 static void stop_one(struct sup *sup, struct task *task)

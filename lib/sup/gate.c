@@ -179,6 +179,7 @@ void gate_admit(struct sup *sup, struct task *task)
     task->entered = false;
     if (task->state != TASK_WAITING)
         return;
+    gate_wait(sup, task);
     char *reason = gate_dead_need(task->group, NULL, 0);
     if (sup->finishing || sup->phase != PHASE_GOING)
         task_move(sup, task, TASK_STOPPED, mem_text(sup->why));
@@ -196,7 +197,11 @@ void gate_proceed(struct sup *sup, struct task *task)
     if (task->trigger && task->trigger->runs)
         return; /* of its earlier life: they are being stopped */
     task_count_as_job(sup, task);
-    if (task->worker->when && !task->condition) {
+    if (task->worker->only_if && !task->agreed) {
+        if (!task->asking)
+            effect_add(sup, SUP_ASK_IF, task, 0);
+        task->asking = true;
+    } else if (task->worker->when && !task->condition) {
         if (!task->awaiting)
             effect_add(sup, SUP_AWAIT, task, 0);
         task->awaiting = true;
@@ -211,4 +216,56 @@ void gate_open(struct sup *sup, struct group *group)
 {
     for (size_t i = 0; i < group->tasks.count && group->unmet == 0; i++)
         gate_proceed(sup, group->tasks.items[i]);
+}
+
+void gate_judged(struct sup *sup, struct task *task, const struct sup_event *event)
+{
+    if (!task->asking || task->state != TASK_WAITING)
+        return;
+    task->asking = false;
+    task->agreed = event->number > 0;
+    task->ruled_out = event->number == 0;
+    if (event->number < 0)
+        task_move(sup, task, TASK_FAILED, mem_copy(event->text.data, event->text.len));
+    else if (task->ruled_out)
+        task_move(sup, task, TASK_SKIPPED, mem_text("its 'if' is false"));
+    else
+        gate_proceed(sup, task);
+}
+
+/* ---- Timeouts of needs ---- */
+
+/* The next one, its need met by now or not. */
+static void wait_on(struct sup *sup, struct task *task)
+{
+    task->alarm_ms = -1;
+    for (size_t i = 0; i < task->group->need_count; i++) {
+        int64_t timeout = task->group->needs[i].timeout_ms, at = task->waiting_mono_ms + timeout;
+        if (timeout > 0 && at > sup->now && (task->alarm_ms < 0 || at < task->alarm_ms))
+            task->alarm_ms = at;
+    }
+    due_update(sup, task);
+}
+
+void gate_wait(struct sup *sup, struct task *task)
+{
+    task->waiting_mono_ms = sup->now;
+    if (task->state == TASK_WAITING)
+        wait_on(sup, task);
+}
+
+void gate_overdue(struct sup *sup, struct task *task)
+{
+    for (size_t i = 0; i < task->group->need_count; i++) {
+        const struct need *need = &task->group->needs[i];
+        bool over = need->timeout_ms > 0 && task->waiting_mono_ms + need->timeout_ms <= sup->now;
+        if (!over || need->group->held[need->is] == need->group->tasks.count)
+            continue;
+        AUTO_FREE char *time = duration_text(need->timeout_ms);
+        task_move(sup, task, TASK_TIMEOUT,
+                  mem_format("needs %s to %s, which did not come about within %s", need->group->worker->name,
+                             need_words[need->is], time));
+        return;
+    }
+    wait_on(sup, task);
 }

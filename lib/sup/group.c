@@ -29,7 +29,7 @@ static void group_link(struct sup *sup, struct group *group, const struct plan *
     for (size_t i = 0; i < worker->need_count; i++) {
         const struct plan_need *need = &worker->needs[i];
         struct group *needed = table_get(&sup->names, str_of(plan->workers[need->worker].name));
-        group->needs[i] = (struct need){needed, need->is};
+        group->needs[i] = (struct need){needed, need->is, need->on_restart, need->timeout_ms};
         list_add(&needed->dependents[need->is], group);
         group->unmet += !((needed->met >> need->is) & 1);
     }

@@ -19,15 +19,19 @@ static void recount_task(struct recount *sum, const struct task *task)
     sum->drains += open && task->trigger && task->trigger->opened && drain;
 }
 
+static bool attempt_runs(const struct task *task)
+{
+    return task->state == TASK_RUNNING || task->state == TASK_READY;
+}
+
 static const char *times_check(const struct task *task)
 {
     if ((task->due.place > 0) != (task_due(task) >= 0) || (task->due.place && task->due.at != task_due(task)))
         return "a task is due at another time than its own";
-    bool attempt = task->state == TASK_RUNNING || task->state == TASK_READY;
-    if (task->limit_ms >= 0 && !attempt)
+    if (task->limit_ms >= 0 && !attempt_runs(task))
         return "a task without a running attempt has a time limit";
     if (task->alarm_ms >= 0 && task->state != TASK_RUNNING && task->state != TASK_STOPPING &&
-        task->state != TASK_RETRYING)
+        task->state != TASK_RETRYING && task->state != TASK_WAITING)
         return "a task has an alarm in a state that has none";
     return NULL;
 }
@@ -48,8 +52,20 @@ static const char *waiting_check(const struct sup *sup, const struct task *task)
     if (sup->phase != PHASE_GOING || task->state != TASK_WAITING)
         return NULL;
     bool waits = task->parent ? task->run_prev != NULL : task->group->unmet > 0;
-    waits |= task->awaiting || task->queued || (task->trigger && task->trigger->runs);
+    waits |= task->awaiting || task->asking || task->queued || (task->trigger && task->trigger->runs);
     return waits ? NULL : "a waiting task waits for nothing";
+}
+
+static const char *mutexes_check(const struct task *task)
+{
+    if (task->worker->mutex_count > 0 && task_lives(task) && !task->locked)
+        return "a task lives without its mutexes";
+    if ((task->locked || task->locking) && !task_lives(task) && !task->queued)
+        return "a task that does not want to start has a mutex, or waits for one";
+    for (size_t i = 0; i < task->worker->mutex_count && task->locked; i++)
+        if (task->locks[i].mutex->holder != task)
+            return "a mutex has two holders";
+    return NULL;
 }
 
 static const char *task_check(const struct sup *sup, const struct task *task)
@@ -59,10 +75,18 @@ static const char *task_check(const struct sup *sup, const struct task *task)
         broken = queue_fits(sup, task);
     if (!broken)
         broken = waiting_check(sup, task);
+    if (!broken)
+        broken = mutexes_check(task);
     if (broken)
         return broken;
     if (task->probing && task->state != TASK_RUNNING)
         return "probes run for a task that is not running";
+    if (task->guarding && task->state != TASK_READY)
+        return "a task is guarded that is not ready";
+    if (task->asking && task->state != TASK_WAITING)
+        return "the condition of a task is asked for that does not wait";
+    if (task->silence_ms >= 0 && !attempt_runs(task))
+        return "a task without a running attempt has a time of silence";
     if (task->worker->retry.max > 0 && task->retries > task->worker->retry.max &&
         !task->worker->restart_always)
         return "more retries than allowed";

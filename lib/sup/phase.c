@@ -17,9 +17,11 @@ void phase_decide(struct sup *sup, int status, enum sup_state outcome, const cha
 
 static int failure_status(const struct task *task)
 {
-    if (task->trigger)
+    if (task->trigger && task->trigger->opened)
         return 125;
-    if (task->cause == CAUSE_TIMEOUT || task->cause == CAUSE_UNREADY)
+    if (task->cause == CAUSE_UNHEALTHY) /* the status is that of our own signal */
+        return 1;
+    if (task->state == TASK_TIMEOUT || task->cause >= CAUSE_TIMEOUT)
         return 124;
     return task->status > 0 ? task->status : 1;
 }

@@ -65,6 +65,12 @@ static bool counts_restarts(const struct task *task)
     return task->worker->service || task->worker->restart_always;
 }
 
+void attempts_time_out(struct sup *sup, struct task *task)
+{
+    AUTO_FREE char *time = duration_text(task->worker->total_timeout_ms);
+    task_move(sup, task, TASK_TIMEOUT, mem_format("timed out after %s in all", time));
+}
+
 /* The next attempt, after the delay. Takes reason. */
 static void again_after(struct sup *sup, struct task *task, int64_t delay, char *reason)
 {
@@ -112,6 +118,7 @@ static void restart_begin(struct sup *sup, struct task *task, bool succeeded, ch
         return;
     }
     task->retries = succeeded ? 0 : task->retries + 1;
+    task->total_ms = succeeded ? -1 : task->total_ms;
     char *reason = mem_format("%s, restart %d", end, task->restarts + 1);
     effect_say(sup, task, succeeded ? SAY_NOTE : SAY_WARNING, "%s: %s", task->name, reason);
     again_after(sup, task, task->worker->retry.max != 0 ? task->worker->retry.delay_ms : 0, reason);
@@ -135,15 +142,21 @@ static void failed(struct sup *sup, struct task *task, enum failure failure, cha
     bool ending = sup->phase != PHASE_GOING || task->asked || task->marked;
     bool always = task->worker->restart_always && task->worker->retry.max == 0;
     retries_reset(sup, task);
-    bool retry = retry_applies(task, failure);
-    if ((retry || always) && ending)
+    bool again = failure != FAILED_TOTAL && (retry_applies(task, failure) || always);
+    bool over = task->total_ms >= 0 && task->total_ms <= sup->now;
+    if (again && ending) {
         stopped(sup, task, reason);
-    else if (retry)
+    } else if (again && over) {
+        free(reason);
+        attempts_time_out(sup, task);
+    } else if (again && !always) {
         retry_begin(sup, task, reason);
-    else if (always)
+    } else if (again) {
         restart_begin(sup, task, false, reason);
-    else
-        task_move(sup, task, failure == FAILED_TIMEOUT ? TASK_TIMEOUT : TASK_FAILED, reason);
+    } else {
+        bool timeout = failure == FAILED_TIMEOUT || failure == FAILED_TOTAL;
+        task_move(sup, task, timeout ? TASK_TIMEOUT : TASK_FAILED, reason);
+    }
 }
 
 static void succeeded(struct sup *sup, struct task *task)
@@ -158,14 +171,14 @@ static void succeeded(struct sup *sup, struct task *task)
 
 void attempt_over(struct sup *sup, struct task *task, enum failure failure, char *reason)
 {
-    task->limit_ms = task->alarm_ms = -1;
+    task->limit_ms = task->alarm_ms = task->silence_ms = -1;
+    task->listening = false;
     due_update(sup, task);
     bool stopping = task->state == TASK_STOPPING || task->state == TASK_STARTING;
     if (task->again) {
         free(reason);
         control_again(sup, task);
-    } else if (stopping && stop_is_due(task) && task->cause != CAUSE_TIMEOUT &&
-               task->cause != CAUSE_UNREADY) {
+    } else if (stopping && stop_is_due(task) && task->cause < CAUSE_TIMEOUT) {
         stopped(sup, task, reason);
     } else if (failure == FAILED_NOT) {
         succeeded(sup, task);

@@ -22,11 +22,8 @@ static void queue_append(struct sup *sup, struct task *task)
     sup->queue_last = task;
 }
 
-/* Also of a task that stands in the runnable list still: slots_fill passes over it then. */
-void slot_leave(struct sup *sup, struct task *task)
+static void queue_remove(struct sup *sup, struct task *task)
 {
-    if (!task->queued)
-        return;
     task->queued = false;
     if (task->queue_prev)
         task->queue_prev->queue_next = task->queue_next;
@@ -37,6 +34,15 @@ void slot_leave(struct sup *sup, struct task *task)
     else if (sup->queue_last == task)
         sup->queue_last = task->queue_prev;
     task->queue_prev = task->queue_next = NULL;
+}
+
+/* Also of a task that stands in the runnable list still: slots_fill passes over it then. */
+void slot_leave(struct sup *sup, struct task *task)
+{
+    if (!task->queued)
+        return;
+    queue_remove(sup, task);
+    mutex_leave(sup, task);
 }
 
 static int by_number(const void *a, const void *b)
@@ -57,9 +63,11 @@ static bool may_start(const struct sup *sup, const struct task *task)
 
 static void start_or_drop(struct sup *sup, struct task *task)
 {
-    slot_leave(sup, task);
+    queue_remove(sup, task);
     if (may_start(sup, task))
         attempt_start(sup, task);
+    else
+        mutex_leave(sup, task);
 }
 
 static bool slot_free(const struct sup *sup)
@@ -84,7 +92,7 @@ bool slots_fill(struct sup *sup)
         qsort(sup->runnable.items, sup->runnable.count, sizeof *sup->runnable.items, by_number);
     for (size_t i = 0; i < sup->runnable.count; i++) {
         struct task *task = sup->runnable.items[i];
-        if (!task->queued)
+        if (!task->queued || !mutex_take(sup, task))
             continue;
         if (task->worker->service)
             start_or_drop(sup, task);

@@ -8,21 +8,22 @@
 enum {
     TO_FAILURE = TO(TASK_FAILED) | TO(TASK_TIMEOUT) | TO(TASK_LOST),
     TO_NEVER = TO(TASK_STOPPED) | TO(TASK_SKIPPED),
-    TO_OVER = TO(TASK_STOPPING) | TO(TASK_RETRYING) | TO(TASK_SUCCEEDED) | TO(TASK_FAILED) | TO(TASK_STOPPED),
+    TO_OVER = TO(TASK_STOPPING) | TO(TASK_RETRYING) | TO(TASK_SUCCEEDED) | TO(TASK_FAILED) |
+              TO(TASK_TIMEOUT) | TO(TASK_STOPPED),
 };
 
 /* A trigger is idle or running; it has no process of its own. Every new attempt goes through retrying; what
  * is started or restarted by hand waits once more. */
 static const unsigned allowed[SUP_STATE_COUNT] = {
-    [TASK_WAITING] = TO(TASK_IDLE) | TO(TASK_STARTING) | TO_NEVER,
+    [TASK_WAITING] = TO(TASK_IDLE) | TO(TASK_STARTING) | TO(TASK_FAILED) | TO(TASK_TIMEOUT) | TO_NEVER,
     [TASK_IDLE] = TO(TASK_WAITING) | TO(TASK_RUNNING) | TO(TASK_FAILED) | TO(TASK_LOST) | TO_NEVER,
     [TASK_STARTING] = TO(TASK_RUNNING) | TO(TASK_STOPPING) | TO(TASK_RETRYING) | TO(TASK_FAILED) |
-                      TO(TASK_STOPPED) | TO(TASK_WAITING),
+                      TO(TASK_TIMEOUT) | TO(TASK_STOPPED) | TO(TASK_WAITING),
     [TASK_RUNNING] = TO(TASK_READY) | TO(TASK_IDLE) | TO_OVER | TO(TASK_LOST) | TO(TASK_WAITING),
     [TASK_READY] = TO_OVER | TO(TASK_WAITING),
     [TASK_STOPPING] =
         TO(TASK_RETRYING) | TO(TASK_FAILED) | TO(TASK_TIMEOUT) | TO(TASK_STOPPED) | TO(TASK_WAITING),
-    [TASK_RETRYING] = TO(TASK_STARTING) | TO(TASK_STOPPED) | TO(TASK_WAITING),
+    [TASK_RETRYING] = TO(TASK_STARTING) | TO(TASK_TIMEOUT) | TO(TASK_STOPPED) | TO(TASK_WAITING),
     [TASK_SUCCEEDED] = TO(TASK_WAITING),
     [TASK_FAILED] = TO(TASK_WAITING),
     [TASK_TIMEOUT] = TO(TASK_WAITING),
@@ -65,8 +66,10 @@ static void live_update(struct sup *sup, struct task *task, bool lived)
     task->group->live += step;
     if (!task->worker->service)
         sup->slots += step;
-    if (lived)
-        stop_task_gone(sup, task);
+    if (!lived)
+        return;
+    mutex_leave(sup, task);
+    stop_task_gone(sup, task);
 }
 
 static void await_end(struct sup *sup, struct task *task)
@@ -89,7 +92,8 @@ static void trigger_end(struct sup *sup, struct task *task)
 static void say_final(struct sup *sup, const struct task *task)
 {
     if (task->state == TASK_SKIPPED && *task->reason && task->worker->start)
-        effect_say(sup, task, SAY_WARNING, "%s: skipped: %s", task->name, task->reason);
+        effect_say(sup, task, task->ruled_out ? SAY_NOTE : SAY_WARNING, "%s: skipped: %s", task->name,
+                   task->reason);
     else if (TO(task->state) & TO_FAILURE && task->attempt > 1)
         effect_say(sup, task, SAY_ERROR, "%s: failed after %d attempts: %s", task->name, task->attempt,
                    task->reason);
@@ -101,7 +105,8 @@ static void task_finish(struct sup *sup, struct task *task)
 {
     task->ended_ms = sup->wall;
     task->ended_mono_ms = sup->now;
-    task->limit_ms = task->alarm_ms = -1;
+    task->limit_ms = task->alarm_ms = task->silence_ms = task->total_ms = -1;
+    task->asking = false;
     due_update(sup, task);
     slot_leave(sup, task);
     await_end(sup, task);
@@ -128,6 +133,7 @@ void task_move(struct sup *sup, struct task *task, enum sup_state state, char *r
     free(task->reason);
     task->reason = reason ? reason : mem_text("");
     task_touch(sup, task);
+    due_update(sup, task);
     live_update(sup, task, lived);
     if (sup_state_final(state))
         task_finish(sup, task);

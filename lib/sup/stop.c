@@ -56,7 +56,7 @@ bool stop_is_due(const struct task *task)
 static void task_end(struct sup *sup, struct task *task)
 {
     if (task->marked && !task->asked && task->state != TASK_STARTING)
-        attempt_stop(sup, task, CAUSE_ASKED);
+        attempt_stop(sup, task, CAUSE_ASKED, NULL);
 }
 
 static void group_release(struct sup *sup, struct group *group)
@@ -178,7 +178,7 @@ void stop_new(struct sup *sup)
 static void task_kill(struct sup *sup, struct task *task)
 {
     if (task->state == TASK_RUNNING || task->state == TASK_READY) {
-        attempt_stop(sup, task, CAUSE_ASKED);
+        attempt_stop(sup, task, CAUSE_ASKED, NULL);
     } else if (task->state == TASK_STOPPING) {
         task->alarm_ms = -1;
         due_update(sup, task);

@@ -24,6 +24,7 @@ void sup_free(struct sup *sup)
     table_release(&sup->tasks);
     groups_release(sup);
     deadlines_release(&sup->dues);
+    mutexes_release(sup);
     free(sup->dooms);
     struct list *lists[] = {&sup->opened, &sup->cleared, &sup->entered, &sup->runnable,
                             &sup->dirty,  &sup->left,    &sup->dead};
@@ -61,6 +62,8 @@ static void begin(struct sup *sup)
         sup->limit_ms = sup->now + sup->plan->run.timeout_ms;
     for (size_t i = 0; i < sup->groups.count; i++)
         group_each(sup, group_at(sup, i), gate_update);
+    for (size_t i = 0; i < sup->groups.count; i++)
+        group_each(sup, group_at(sup, i), gate_wait);
     for (size_t i = 0; i < sup->groups.count; i++) {
         struct group *group = group_at(sup, i);
         if (!group->dormant)
@@ -118,6 +121,9 @@ static void task_event(struct sup *sup, struct task *task, const struct sup_even
         task->condition = true;
         gate_proceed(sup, task);
         break;
+    case SUP_IF:
+        gate_judged(sup, task, event);
+        break;
     case SUP_TRIGGER:
         trigger_event(sup, task, event->number);
         break;
@@ -144,6 +150,12 @@ static void process_event(struct sup *sup, struct task *task, const struct sup_e
         break;
     case SUP_PROBES_HOLD:
         attempt_probes_hold(sup, task);
+        break;
+    case SUP_UNHEALTHY:
+        attempt_unhealthy(sup, task, event->text);
+        break;
+    case SUP_OUTPUT:
+        attempt_output(sup, task, event->number);
         break;
     case SUP_ENDED:
         attempt_ended(sup, task, event);

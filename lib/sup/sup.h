@@ -1,8 +1,15 @@
 /* Supervision as a pure function: a plan and a stream of events in, effects out. No I/O, no clock, no
  * randomness but a seed, so that the life of a whole graph can be run in a simulated world. supervision.md is
  * the source of its rules; where that is silent:
- * - A need counts for the first start only; `ready` must hold at that moment, by the incarnation that lives.
- * A trigger meets `started` and `ready` once it is armed, and has needs and `when` behind it by then.
+ * - A need counts for the first start only, and for one that on_restart brings about; `ready` must hold at
+ * that moment, by the incarnation that lives. A trigger meets `started` and `ready` once it is armed, and has
+ * needs, `if` and `when` behind it by then.
+ * - `if` is asked for once, when all needs hold; a need that can no longer hold skips without asking.
+ * - A need's timeout runs from when its worker begins to wait. on_restart acts when a new process of the
+ * needed worker is started: what runs is stopped, and with `restart` started again as soon as its needs hold.
+ * - A mutex is held from when an instance may start until nothing of its process is left, not between
+ * attempts; who waited longest comes first, and nobody holds one while it waits for another.
+ * - `alive` begins when the worker is ready. total_timeout runs from the first start, anew after a success.
  * - A job that waits for what comes only by chance (a service or a trigger without max to fail or end, a
  *   `start: false` that nobody starts) does not keep the run alive, and is skipped when the run ends.
  * - At the end triggers that still wait for needs or their `when` are not waited for; runs of triggers with
@@ -70,10 +77,13 @@ enum sup_event_kind {
     SUP_SPAWNED,      /* ref, pid: exec succeeded */
     SUP_SPAWN_FAILED, /* ref, status 126 or 127 (the command) or 125 (fork, pipes), text: reason with path */
     SUP_PROBES_HOLD,  /* ref: everything of `ready` holds */
+    SUP_UNHEALTHY,    /* ref, text: what of `alive` does not hold any more */
+    SUP_OUTPUT,       /* ref, number: when it last wrote something (monotonic ms): answers SUP_ASK_OUTPUT */
     SUP_ENDED, /* ref, status or signal, text: result (JSON) or empty: reaped, output drained, and nothing of
                   its tree is left (after a stop or kill) */
     SUP_RETURNED,  /* ref, text: a result given explicitly, before it ended */
     SUP_CONDITION, /* ref.task: its `when` holds */
+    SUP_IF,      /* ref.task, number: 1 true, 0 false, -1 an error and text says which: answers SUP_ASK_IF */
     SUP_TRIGGER, /* ref.task: an event arrived; number: its revision; the runner keeps its contents until the
                     run of the event has ended */
     SUP_TRIGGER_LOST,   /* ref.task, number: revisions missed */
@@ -107,11 +117,15 @@ struct sup_event {
 enum sup_effect_kind {
     SUP_SPAWN, /* ref: start a process for it (sup_task tells worker, attempt, revision of the event …) */
     SUP_PROBE, /* ref: start the probes of `ready` */
-    SUP_PROBE_END, /* ref: stop them; also after they have held */
-    SUP_TERMINATE, /* ref: stop.run, or stop.signal to the group, then SIGCONT */
-    SUP_KILL,      /* ref: SIGKILL to everything that it ever started */
-    SUP_AWAIT,     /* ref.task: watch for its `when` */
-    SUP_AWAIT_END, /* ref.task: no longer */
+    SUP_PROBE_END,  /* ref: stop them; also after they have held */
+    SUP_GUARD,      /* ref: start the probes of `alive` */
+    SUP_GUARD_END,  /* ref: stop them; also after SUP_UNHEALTHY */
+    SUP_ASK_OUTPUT, /* ref: answer with SUP_OUTPUT */
+    SUP_TERMINATE,  /* ref: stop.run, or stop.signal to the group, then SIGCONT */
+    SUP_KILL,       /* ref: SIGKILL to everything that it ever started */
+    SUP_ASK_IF,     /* ref.task: evaluate its `if` and answer with SUP_IF */
+    SUP_AWAIT,      /* ref.task: watch for its `when` */
+    SUP_AWAIT_END,  /* ref.task: no longer */
     SUP_ARM, /* ref.task: ask for the trigger's next event; number > 0: acknowledge the event of this revision
                 first; live: forget what is pending first */
     SUP_DISARM,     /* ref.task: stop asking */

@@ -17,6 +17,8 @@ struct list { /* of pointers */
 struct need {
     struct group *group;
     enum plan_need_is is;
+    enum plan_on_restart on_restart;
+    int64_t timeout_ms;
 };
 
 /* A worker with its instances. All of them have the same needs, and a need means all instances of another, so
@@ -40,11 +42,29 @@ struct group {
     bool numbered; /* its instances have numbers in their names */
 };
 
-enum cause { CAUSE_NONE, CAUSE_ASKED, CAUSE_TIMEOUT, CAUSE_UNREADY };
+enum cause {
+    CAUSE_NONE,
+    CAUSE_ASKED,
+    CAUSE_TIMEOUT,
+    CAUSE_TOTAL,
+    CAUSE_SILENT,
+    CAUSE_UNREADY,
+    CAUSE_UNHEALTHY,
+};
 
 struct restarts { /* times of the last restarts, a ring */
     int64_t at[TOO_FAST_RESTARTS];
     uint32_t next;
+};
+
+struct lock { /* a task in the queue of a mutex, or its holder */
+    struct task *task;
+    struct mutex *mutex;
+    struct lock *next, *prev;
+};
+struct mutex {
+    struct task *holder;       /* NULL: it is free */
+    struct lock *first, *last; /* who waits for it, in order */
 };
 
 struct trigger {
@@ -76,13 +96,22 @@ struct task {
     size_t place;    /* in its group's leaving, where it is leaving */
     bool ever_started, was_ready, returned, dirty, forgotten;
     bool acked; /* a trigger's run: the trigger was armed again on its account */
+    bool asking /* for `if` */, agreed /* `if` was true */, ruled_out /* it was false */;
+    bool guarding;  /* the probes of `alive` run */
+    bool listening; /* asked for its last output */
+    bool locking /* waits for its mutexes */, locked /* has them */;
+    struct lock *locks; /* one a mutex of its worker */
+    char *why_text;     /* what `why` points to, where that is no constant */
     int attempt, restarts, pid, status, signal;
     int64_t retries; /* since the count last began */
     int64_t revision;
     int64_t started_ms, ended_ms, started_mono_ms, ended_mono_ms, attempt_mono_ms;
-    int64_t limit_ms;    /* when the attempt times out; -1: never */
-    int64_t alarm_ms;    /* ready timeout, end of grace or of the delay, by state; -1: none */
-    struct deadline due; /* the earlier of the two */
+    int64_t limit_ms;   /* when the attempt times out; -1: never */
+    int64_t alarm_ms;   /* timeout of needs or of ready, end of grace or of the delay, by state; -1: none */
+    int64_t silence_ms; /* when to ask for its last output; -1: never */
+    int64_t total_ms;   /* when all attempts time out; -1: never, or not started */
+    int64_t waiting_mono_ms; /* since when it waits for its needs */
+    struct deadline due;     /* the earliest of these that counts in its state */
     char *reason, *result;
     struct restarts *recent;
     struct task *queue_prev, *queue_next;
@@ -107,6 +136,7 @@ struct sup {
 
     struct deadlines dues;                 /* of tasks */
     struct task *queue_first, *queue_last; /* jobs that wait for a slot */
+    struct table mutexes;                  /* by name */
 
     /* Counters. */
     uint32_t open;  /* tasks that are not final */
@@ -188,29 +218,55 @@ void gate_admit(struct sup *sup, struct task *task);
 /* A dead need of the group that none of these tasks (sorted numbers) stands for; NULL: there is none. */
 char *gate_dead_need(const struct group *group, const uint32_t *apart, size_t count);
 
+void gate_wait(struct sup *sup, struct task *task);    /* begins to wait: timeouts of its needs run */
+void gate_overdue(struct sup *sup, struct task *task); /* one of these has come */
+void gate_judged(struct sup *sup, struct task *task, const struct sup_event *event); /* the answer to `if` */
+
+/* again.c: on_restart */
+void again_needed(struct sup *sup, const struct task *task); /* a new process of what others need */
+
 /* control.c: what is asked for by hand */
 bool control_handle(struct sup *sup, const struct sup_event *event); /* false: it is no such event */
 void control_again(struct sup *sup, struct task *task);              /* it has ended and is to start again */
+/* Stops what runs, and lets it start anew; stop_order has to follow. why is kept. */
+void control_restart(struct sup *sup, struct task *task, const char *why);
 
 /* slot.c: who may start */
 void slot_want(struct sup *sup, struct task *task);
 void slot_leave(struct sup *sup, struct task *task);
 bool slots_fill(struct sup *sup); /* false: nothing could start */
 
+/* mutex.c */
+bool mutex_take(struct sup *sup, struct task *task);  /* false: it stands in line, and comes up by itself */
+void mutex_leave(struct sup *sup, struct task *task); /* the line, or what it holds */
+void mutexes_release(struct sup *sup);
+
 /* attempt.c: one process from start to end */
 void attempt_start(struct sup *sup, struct task *task);
 void attempt_spawned(struct sup *sup, struct task *task, const struct sup_event *event);
 void attempt_spawn_failed(struct sup *sup, struct task *task, const struct sup_event *event);
 void attempt_probes_hold(struct sup *sup, struct task *task);
+void attempt_unhealthy(struct sup *sup, struct task *task, struct str what);
+void attempt_output(struct sup *sup, struct task *task, int64_t last_ms);
 void attempt_returned(struct sup *sup, struct task *task, struct str result);
 void attempt_ended(struct sup *sup, struct task *task, const struct sup_event *event);
 void attempt_alarm(struct sup *sup, struct task *task); /* a time of its has come */
-void attempt_stop(struct sup *sup, struct task *task, enum cause cause);
+/* Takes reason (NULL: there is none). */
+void attempt_stop(struct sup *sup, struct task *task, enum cause cause, char *reason);
 
 /* retry.c: what comes after an attempt */
-enum failure { FAILED_NOT, FAILED_STATUS, FAILED_SIGNAL, FAILED_TIMEOUT, FAILED_UNREADY };
+enum failure {
+    FAILED_NOT,
+    FAILED_STATUS,
+    FAILED_SIGNAL,
+    FAILED_TIMEOUT, /* also for silence */
+    FAILED_TOTAL,
+    FAILED_UNREADY,
+    FAILED_UNHEALTHY,
+};
 /* Takes reason. */
 void attempt_over(struct sup *sup, struct task *task, enum failure failure, char *reason);
+void attempts_time_out(struct sup *sup, struct task *task); /* all of them, between two */
 
 /* trigger.c */
 void trigger_begin(struct sup *sup, struct task *task);

@@ -22,7 +22,7 @@ static struct task *task_new(struct sup *sup, struct group *group)
     *task = (struct task){
         .ref = {sup->next_number++, 0}, .group = group, .worker = group->worker, .state = TASK_WAITING};
     task->status = -1;
-    task->limit_ms = task->alarm_ms = -1;
+    task->limit_ms = task->alarm_ms = task->silence_ms = task->total_ms = -1;
     task->reason = mem_text("");
     table_put(&sup->tasks, number_key(&task->ref.task), task);
     task_touch(sup, task);
@@ -73,6 +73,8 @@ void task_free(struct task *task)
     free(task->reason);
     free(task->result);
     free(task->recent);
+    free(task->locks);
+    free(task->why_text);
     free(task);
 }
 

@@ -20,6 +20,7 @@ void trigger_begin(struct sup *sup, struct task *task)
     if (task->worker->trigger.drain)
         sup->drains++;
     trigger_arm(sup, task, 0);
+    task->alarm_ms = -1;
     task_move(sup, task, TASK_IDLE, NULL);
 }
 
@@ -68,7 +69,7 @@ static void supersede(struct sup *sup, struct task *run)
     if (run->state == TASK_WAITING || run->state == TASK_RETRYING)
         task_move(sup, run, TASK_STOPPED, mem_text(run->why));
     else
-        attempt_stop(sup, run, CAUSE_ASKED);
+        attempt_stop(sup, run, CAUSE_ASKED, NULL);
 }
 
 /* An older run that waits still ends here; the one that lives is stopped. */

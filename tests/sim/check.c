@@ -5,9 +5,14 @@
 
 /* ---- What an attempt came to ---- */
 
+static bool timed(const struct actor *actor)
+{
+    return actor->why >= WHY_TIMEOUT && actor->why <= WHY_TOTAL;
+}
+
 bool check_success(const struct plan_worker *worker, const struct actor *actor)
 {
-    if (actor->spawn_failed || actor->signal > 0 || actor->timed)
+    if (actor->spawn_failed || actor->signal > 0 || actor->why >= WHY_TIMEOUT)
         return false;
     for (size_t i = 0; i < worker->success_count; i++)
         if (worker->success[i] == actor->status)
@@ -19,8 +24,8 @@ static bool failure_fits(const struct plan_worker *worker, const struct actor *a
                          const struct plan_failure *failure)
 {
     if (failure->kind == FAILURE_TIMEOUT)
-        return actor->timed;
-    if (actor->timed)
+        return timed(actor);
+    if (actor->why >= WHY_TIMEOUT)
         return false;
     if (failure->kind == FAILURE_STATUS)
         return actor->signal == 0 && actor->status >= failure->low && actor->status <= failure->high;
@@ -32,6 +37,8 @@ static bool failure_fits(const struct plan_worker *worker, const struct actor *a
 static bool retry_due(const struct plan_worker *worker, const struct actor *actor)
 {
     const struct plan_retry *retry = &worker->retry;
+    if (actor->why == WHY_TOTAL)
+        return false;
     if (retry->max == 0)
         return worker->restart_always;
     if (retry->max > 0 && actor->retries > retry->max)
@@ -57,9 +64,11 @@ static double least_delay(const struct plan_worker *worker, const struct actor *
 
 static int failure_status(const struct sup_task *task, const struct actor *actor)
 {
-    if (task->worker->trigger.given && task->parent == SUP_NO_TASK)
+    if (actor->opened && task->parent == SUP_NO_TASK)
         return 125;
-    if (actor->timed)
+    if (actor->why == WHY_UNHEALTHY)
+        return 1;
+    if (timed(actor) || task->state == TASK_TIMEOUT)
         return 124;
     if (actor->signal > 0)
         return 128 + actor->signal;
@@ -109,6 +118,57 @@ static void check_needs(struct sim *sim, const struct sup_task *task)
     }
     if (task->worker->when && !actor_of(sim, task->ref.task)->condition)
         fault(sim, "%s starts, its condition did not hold", task->name);
+    if (task->worker->only_if && actor_of(sim, task->ref.task)->judgement != 1)
+        fault(sim, "%s starts, its 'if' was not true", task->name);
+}
+
+static enum plan_on_restart on_restart(const struct plan_worker *worker, size_t needed)
+{
+    for (size_t i = 0; i < worker->need_count; i++)
+        if (worker->needs[i].worker == needed)
+            return worker->needs[i].on_restart;
+    return ON_RESTART_IGNORE;
+}
+
+/* A new process of a needed worker: those that say so have to be stopped, and with `restart` begin anew. */
+static void note_started_again(struct sim *sim, const struct sup_task *needed)
+{
+    for (uint32_t i = 0; i < sim->actor_count && !sim->ending; i++) {
+        struct actor *actor = &sim->actors[i];
+        struct sup_task task;
+        if (actor->spawns == 0 || actor->forgotten || actor->doomed || actor->leaving ||
+            !sup_task_at(sim->sup, i, &task))
+            continue;
+        enum plan_on_restart what = on_restart(task.worker, index_of(sim, needed->worker));
+        bool lives = actor->asked || actor->alive;
+        actor->stopped |= what == ON_RESTART_STOP;
+        actor->again |= what == ON_RESTART_RESTART && lives;
+        actor->doomed = what != ON_RESTART_IGNORE && lives;
+        if (what == ON_RESTART_RESTART && !lives && !sup_state_final(task.state))
+            actor_renew(actor);
+    }
+}
+
+static void check_mutexes(struct sim *sim, const struct sup_task *task)
+{
+    for (uint32_t i = 0; i < sim->actor_count; i++) {
+        struct sup_task other;
+        bool lives = sim->actors[i].asked || sim->actors[i].alive;
+        if (!lives || i == task->ref.task || !sup_task_at(sim->sup, i, &other))
+            continue;
+        for (size_t a = 0; a < task->worker->mutex_count; a++)
+            for (size_t b = 0; b < other.worker->mutex_count; b++)
+                if (strcmp(task->worker->mutex[a], other.worker->mutex[b]) == 0)
+                    fault(sim, "%s starts while %s has the mutex %s", task->name, other.name,
+                          task->worker->mutex[a]);
+    }
+}
+
+/* All attempts together have taken as long as they may. */
+static bool total_over(const struct sim *sim, const struct sup_task *task, const struct actor *actor)
+{
+    int64_t total = task->worker->total_timeout_ms;
+    return total > 0 && actor->total_from > 0 && sim->now >= actor->total_from + total;
 }
 
 /* ---- Effects ---- */
@@ -128,7 +188,8 @@ static void check_slots(struct sim *sim)
 static void check_next_attempt(struct sim *sim, const struct sup_task *task, const struct actor *actor)
 {
     bool success = check_success(task->worker, actor);
-    if (!actor->over || (success ? !task->worker->restart_always : !retry_due(task->worker, actor)))
+    if (!actor->over || (success ? !task->worker->restart_always : !retry_due(task->worker, actor)) ||
+        total_over(sim, task, actor))
         fault(sim, "%s gets an attempt that it must not have", task->name);
     if ((double)(sim->now - actor->ended_at) < least_delay(task->worker, actor))
         fault(sim, "%s does not wait for its delay", task->name);
@@ -136,10 +197,12 @@ static void check_next_attempt(struct sim *sim, const struct sup_task *task, con
 
 static void check_spawn(struct sim *sim, const struct sup_task *task)
 {
-    const struct actor *actor = actor_of(sim, task->ref.task);
+    struct actor *actor = actor_of(sim, task->ref.task);
     if (actor->asked || actor->alive)
         fault(sim, "%s starts while it lives", task->name);
-    if (sim->ending)
+    check_mutexes(sim, task);
+    /* Started again it may stop the last job that the run was for. */
+    if (sim->ending && (actor->spawns == 0 || sim->was_ending))
         fault(sim, "%s starts in a run that ends", task->name);
     if (sim->failed && sim->graph.plan.run.fail == FAIL_FINISH && actor->spawns == 0)
         fault(sim, "%s starts after a failure", task->name);
@@ -152,6 +215,8 @@ static void check_spawn(struct sim *sim, const struct sup_task *task)
         check_next_attempt(sim, task, actor);
     else if (task->parent == SUP_NO_TASK)
         check_needs(sim, task);
+    if (actor->incarnation > 0 && task->parent == SUP_NO_TASK)
+        note_started_again(sim, task);
     if (!task->worker->service)
         check_slots(sim);
 }
@@ -173,23 +238,50 @@ static void check_order(struct sim *sim, const struct sup_task *task)
     }
 }
 
+static enum why why_of(const char *reason)
+{
+    struct str why = str_of(reason);
+    if (str_starts_with(why, STR("timed out after ")))
+        return str_ends_with(why, STR(" in all")) ? WHY_TOTAL : WHY_TIMEOUT;
+    if (str_starts_with(why, STR("no output for ")))
+        return WHY_SILENT;
+    if (str_starts_with(why, STR("not ready within ")))
+        return WHY_UNREADY;
+    return why.len ? WHY_UNHEALTHY : WHY_ASKED;
+}
+
+static bool stop_is_due(const struct sim *sim, const struct sup_task *task, const struct actor *actor)
+{
+    const struct plan_worker *worker = task->worker;
+    int64_t ran = sim->now - actor->spawned_at;
+    switch (actor->why) {
+    case WHY_TIMEOUT:
+        return worker->timeout_ms > 0 && ran >= worker->timeout_ms;
+    case WHY_UNREADY:
+        return worker->ready.given && worker->ready.timeout_ms > 0 && !actor->ready &&
+               ran >= worker->ready.timeout_ms;
+    case WHY_SILENT:
+        return worker->silence_ms > 0 && sim->now - actor->last_output >= worker->silence_ms;
+    case WHY_TOTAL:
+        return total_over(sim, task, actor);
+    case WHY_UNHEALTHY:
+        return actor->unhealthy;
+    default:
+        return sim->ending || actor->doomed ||
+               (task->parent != SUP_NO_TASK && worker->trigger.overlap == OVERLAP_RESTART);
+    }
+}
+
 static void check_terminate(struct sim *sim, const struct sup_task *task)
 {
     struct actor *actor = actor_of(sim, task->ref.task);
-    int64_t ran = sim->now - actor->spawned_at;
-    const struct plan_worker *worker = task->worker;
+    bool restart = task->parent != SUP_NO_TASK && task->worker->trigger.overlap == OVERLAP_RESTART;
     if (!actor->alive || actor->terminated)
         fault(sim, "%s is told to end, and does not run, or was told before", task->name);
-    bool limit = worker->timeout_ms > 0 && ran >= worker->timeout_ms;
-    bool unready = worker->ready.given && worker->ready.timeout_ms > 0 && !actor->ready &&
-                   ran >= worker->ready.timeout_ms;
-    bool restart = task->parent != SUP_NO_TASK && worker->trigger.overlap == OVERLAP_RESTART;
-    actor->timed = *task->reason != '\0';
-    if (actor->timed && !limit && !unready)
-        fault(sim, "%s is stopped for a timeout before its time", task->name);
-    if (!actor->timed && !restart && !sim->ending && !actor->doomed)
-        fault(sim, "%s is stopped for no reason", task->name);
-    if (!actor->timed && !restart)
+    actor->why = why_of(task->reason);
+    if (!stop_is_due(sim, task, actor))
+        fault(sim, "%s is stopped for no reason: %s", task->name, task->reason);
+    if (actor->why == WHY_ASKED && !restart)
         check_order(sim, task);
 }
 
@@ -201,7 +293,23 @@ static void check_kill(struct sim *sim, const struct sup_task *task)
         fault(sim, "%s is killed for no reason", task->name);
 }
 
-static bool process_end_fits(const struct sim *sim, const struct sup_task *task, const struct actor *actor)
+/* A need's time is over, and it does not hold. */
+static bool need_overdue(struct sim *sim, const struct sup_task *task)
+{
+    for (size_t i = 0; i < task->worker->need_count; i++) {
+        const struct plan_need *need = &task->worker->needs[i];
+        struct sup_task needed;
+        for (uint32_t k = 0; sup_task_at(sim->sup, sup_group_task(sim->sup, need->worker, k), &needed); k++) {
+            bool meets = instance_meets(&needed, actor_of(sim, needed.ref.task), need->is);
+            if (need->timeout_ms > 0 && sim->now >= 1 + need->timeout_ms &&
+                (!meets || sim->ending || needed.ended_mono_ms == sim->now))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool process_end_fits(struct sim *sim, const struct sup_task *task, const struct actor *actor)
 {
     bool success = actor->over && check_success(task->worker, actor);
     bool fast = strcmp(task->reason, "restarting too fast") == 0;
@@ -209,11 +317,16 @@ static bool process_end_fits(const struct sim *sim, const struct sup_task *task,
     case TASK_SUCCEEDED:
         return success && !actor->forced && !task->worker->restart_always;
     case TASK_TIMEOUT:
-        return actor->over && actor->timed && !retry_due(task->worker, actor);
+        return actor->over ? total_over(sim, task, actor) || (timed(actor) && actor->why != WHY_UNREADY &&
+                                                              !retry_due(task->worker, actor))
+                           : need_overdue(sim, task);
     case TASK_FAILED:
-        return actor->over && (fast ? task->restarts >= 5 : !success && !retry_due(task->worker, actor));
+        if (!actor->over)
+            return actor->judgement < 0;
+        return (fast ? task->restarts >= 5 : !success && !retry_due(task->worker, actor));
     case TASK_SKIPPED:
-        return actor->spawns == 0 && *task->reason;
+        return actor->spawns == 0 && *task->reason &&
+               (actor->judged && actor->judgement == 0) == (strcmp(task->reason, "its 'if' is false") == 0);
     case TASK_STOPPED:
         return *task->reason && (sim->ending || sim->failed || task->worker->trigger.given ||
                                  actor->stopped || actor->leaving);
@@ -232,7 +345,7 @@ static void check_forget(struct sim *sim, const struct sup_task *task)
         fault(sim, "%s is forgotten twice, or too early", task->name);
     if ((actor->asked || actor->alive) && sim->signals < 3)
         fault(sim, "%s is final and lives", task->name);
-    if (actor->armed || actor->awaiting || (actor->probing && sim->signals < 3))
+    if (actor->armed || actor->awaiting || ((actor->probing || actor->guarding) && sim->signals < 3))
         fault(sim, "%s is final and still waits for something", task->name);
     if (!trigger && !process_end_fits(sim, task, actor))
         fault(sim, "%s cannot be %s (%s)", task->name, sup_state_name(task->state), task->reason);
@@ -305,6 +418,7 @@ static void cut_short(struct sim *sim, int status)
 
 void check_before(struct sim *sim, const struct sup_event *event)
 {
+    sim->was_ending = sim->ending;
     int64_t timeout = sim->graph.plan.run.timeout_ms;
     bool limit = event->kind == SUP_TICK && timeout > 0 && sim->now >= 1 + timeout && !sim->ending;
     if (limit)
@@ -346,6 +460,20 @@ void check_run(struct sim *sim)
     sim->ending |= !going;
 }
 
+/* Something that needs it is being stopped still. */
+static bool held_up(struct sim *sim, const struct sup_task *task)
+{
+    for (uint32_t i = 0; i < sim->actor_count; i++) {
+        const struct actor *actor = &sim->actors[i];
+        struct sup_task other;
+        if ((actor->alive || actor->asked) && (actor->doomed || actor->terminated || sim->ending) &&
+            sup_task_at(sim->sup, i, &other) &&
+            sim->graph.above[index_of(sim, task->worker)][index_of(sim, other.worker)])
+            return true;
+    }
+    return false;
+}
+
 void check_after(struct sim *sim)
 {
     bool ended;
@@ -357,12 +485,29 @@ void check_after(struct sim *sim)
             fault(sim, "w%zu has another number of instances than it should have", i);
     if (ended && status != sim->status)
         fault(sim, "the exit status is %d and should be %d", status, sim->status);
+    for (uint32_t i = 0; i < sim->actor_count; i++) {
+        const struct actor *actor = &sim->actors[i];
+        struct sup_task task;
+        if (!actor->alive || actor->terminated || sim->signals > 1 || !sup_task_at(sim->sup, i, &task))
+            continue;
+        if (actor->doomed && !held_up(sim, &task))
+            fault(sim, "%s goes on and should be stopped", task.name);
+        if (task.worker->silence_ms > 0 && !actor->listening &&
+            sim->now - actor->last_output > task.worker->silence_ms)
+            fault(sim, "%s goes on in silence", task.name);
+        if (sim->now > actor->total_from + task.worker->total_timeout_ms &&
+            task.worker->total_timeout_ms > 0 && sim->now > actor->spawned_at)
+            fault(sim, "%s goes on, all of its attempts have no time left", task.name);
+    }
 }
 
 static void check_job_end(struct sim *sim, const struct sup_task *task)
 {
-    bool skipped = task->state == TASK_SKIPPED && strncmp(task->reason, "needs ", 6) == 0;
-    if (task->state == TASK_STOPPED || (task->state == TASK_SKIPPED && !skipped))
+    bool skipped = task->state == TASK_SKIPPED && (strncmp(task->reason, "needs ", 6) == 0 ||
+                                                   strcmp(task->reason, "its 'if' is false") == 0);
+    skipped |= task->state == TASK_STOPPED && strstr(task->reason, "needs ");
+    skipped |= task->state == TASK_STOPPED && strstr(task->reason, " was started again");
+    if ((task->state == TASK_STOPPED || task->state == TASK_SKIPPED) && !skipped)
         fault(sim, "%s was not worked off: %s (%s)", task->name, sup_state_name(task->state), task->reason);
 }
 

@@ -53,6 +53,26 @@ static void success_make(struct sim *sim, size_t index, struct plan_worker *work
     worker->success[1] = 4;
 }
 
+static void mutex_make(struct sim *sim, size_t index, struct plan_worker *worker)
+{
+    static char *const names[] = {(char *)"m0", (char *)"m1", (char *)"m2"};
+    size_t first = (size_t)random_range(sim, 0, 2);
+    bool ends = !worker->service && !worker->restart_always;
+    worker->mutex = sim->graph.mutex[index];
+    worker->mutex_count = ends && chance(sim, 25) ? (size_t)random_range(sim, 1, 2) : 0;
+    worker->mutex[0] = names[first];
+    worker->mutex[1] = names[(first + 1) % 3];
+}
+
+static void limits_make(struct sim *sim, struct plan_worker *worker)
+{
+    worker->timeout_ms = chance(sim, 20) ? ONE_OF(sim, 1, 500, 2500) : 0;
+    worker->silence_ms = chance(sim, 15) ? ONE_OF(sim, 50, 400, 2000) : 0;
+    worker->total_timeout_ms = chance(sim, 15) ? ONE_OF(sim, 1, 1000, 6000) : 0;
+    if (worker->retry.max < 0) /* whose every attempt comes too late would go on for ever */
+        worker->timeout_ms = worker->ready.timeout_ms = worker->silence_ms = 0;
+}
+
 static char some_condition; /* only that there is one counts */
 
 static void worker_make(struct sim *sim, size_t index)
@@ -74,9 +94,10 @@ static void worker_make(struct sim *sim, size_t index)
     retry_make(sim, index, &worker->retry);
     worker->ready.given = chance(sim, 25);
     worker->ready.timeout_ms = ONE_OF(sim, 0, 1000, 3000);
-    worker->timeout_ms = chance(sim, 20) ? ONE_OF(sim, 1, 500, 2500) : 0;
-    if (worker->retry.max < 0) /* whose every attempt comes too late would go on for ever */
-        worker->timeout_ms = 0, worker->ready.timeout_ms = 0;
+    worker->alive.probes.given = chance(sim, 20);
+    worker->only_if = chance(sim, 15) ? (struct expr *)&some_condition : NULL;
+    limits_make(sim, worker);
+    mutex_make(sim, index, worker);
     worker->stop.grace_ms = ONE_OF(sim, 0, 100, 1000);
     success_make(sim, index, worker);
 }
@@ -113,7 +134,15 @@ static void needs_make(struct sim *sim, size_t index)
         enum plan_need_is is = (enum plan_need_is)random_range(sim, NEED_STARTED, NEED_ENDED);
         if (chance(sim, 50))
             is = sim->graph.workers[needed].service ? NEED_READY : NEED_SUCCEEDED;
-        worker->needs[worker->need_count++] = (struct plan_need){.worker = needed, .is = is};
+        worker->needs[worker->need_count++] = (struct plan_need){
+            .worker = needed,
+            .is = is,
+            .on_restart = worker->trigger.given
+                              ? ON_RESTART_IGNORE
+                              : (enum plan_on_restart)ONE_OF(sim, ON_RESTART_IGNORE, ON_RESTART_IGNORE,
+                                                             ON_RESTART_RESTART, ON_RESTART_STOP),
+            .timeout_ms = chance(sim, 15) ? ONE_OF(sim, 1, 500, 3000, 20000) : 0,
+        };
     }
 }
 

@@ -13,6 +13,7 @@ struct graph {
     struct plan_need needs[WORKERS_MAX][NEEDS_MAX];
     struct plan_failure failures[WORKERS_MAX][2];
     int success[WORKERS_MAX][2];
+    char *mutex[WORKERS_MAX][2];
     char names[WORKERS_MAX][8];
     bool above[WORKERS_MAX][WORKERS_MAX]; /* [a][b]: b needs a, directly or not */
     bool dormant[WORKERS_MAX];
@@ -26,6 +27,9 @@ struct change {
     bool delivered;
 };
 
+/* Why a process was told to end, as its record says. */
+enum why { WHY_NONE, WHY_ASKED, WHY_TIMEOUT, WHY_SILENT, WHY_UNREADY, WHY_TOTAL, WHY_UNHEALTHY };
+
 /* What the world knows of a task. */
 struct actor {
     uint32_t incarnation;
@@ -34,7 +38,10 @@ struct actor {
     bool ever_started, spawn_failed, over; /* over: the last attempt has ended */
     int spawns, status, signal;
     int64_t retries;
-    bool timed; /* stopped because a time of this attempt was over */
+    enum why why;
+    bool guarding, unhealthy, listening, asking /* for `if` */, judged;
+    int judgement; /* of its `if`, as the event says */
+    int64_t asked_at, total_from /* 0: not yet */, last_output;
     bool condition, forced /* the last attempt was stopped */;
     int64_t spawned_at, terminated_at, ended_at;
     struct change changes[EVENTS_MAX]; /* of a trigger */

@@ -69,7 +69,10 @@ void actor_renew(struct actor *actor)
 {
     actor->retries = 0;
     actor->spawns = 0;
-    actor->over = actor->ready = actor->doomed = actor->again = actor->stopped = actor->timed = false;
+    actor->over = actor->ready = actor->doomed = actor->again = actor->stopped = false;
+    actor->judged = false;
+    actor->why = WHY_NONE;
+    actor->total_from = 0;
 }
 
 static void spawn(struct sim *sim, const struct sup_effect *effect)
@@ -77,7 +80,12 @@ static void spawn(struct sim *sim, const struct sup_effect *effect)
     struct actor *actor = actor_of(sim, effect->ref.task);
     actor->incarnation = effect->ref.incarnation;
     actor->asked = true;
-    actor->terminated = actor->killed = actor->ready = actor->timed = actor->over = actor->forced = false;
+    actor->terminated = actor->killed = actor->ready = actor->over = actor->forced = false;
+    actor->unhealthy = actor->listening = false;
+    actor->why = WHY_NONE;
+    actor->asked_at = sim->now;
+    if (actor->total_from == 0)
+        actor->total_from = sim->now;
     actor->doomed = actor->stopped = false;
     actor->spawns++;
     struct sup_event event = {.kind = SUP_SPAWNED, .ref = effect->ref, .pid = 1000 + (int)sim->order};
@@ -136,6 +144,35 @@ static void probe(struct sim *sim, const struct sup_effect *effect)
         return;
     happen(sim, random_range(sim, 0, 1200), HAPPEN_EVENT,
            (struct sup_event){.kind = SUP_PROBES_HOLD, .ref = effect->ref});
+}
+
+static void guard(struct sim *sim, const struct sup_effect *effect)
+{
+    actor_of(sim, effect->ref.task)->guarding = true;
+    if (chance(sim, 25))
+        happen(sim, random_range(sim, 0, 1200), HAPPEN_EVENT,
+               (struct sup_event){.kind = SUP_UNHEALTHY, .ref = effect->ref, .text = STR("its probe")});
+}
+
+/* It has written something since the last time that was asked, or not. */
+static void ask_output(struct sim *sim, const struct sup_effect *effect)
+{
+    struct actor *actor = actor_of(sim, effect->ref.task);
+    actor->listening = true;
+    if (chance(sim, 60))
+        actor->last_output = random_range(sim, actor->last_output, sim->now);
+    happen(sim, 0, HAPPEN_EVENT,
+           (struct sup_event){.kind = SUP_OUTPUT, .ref = effect->ref, .number = actor->last_output});
+}
+
+static void ask_if(struct sim *sim, const struct sup_effect *effect)
+{
+    struct sup_event event = {.kind = SUP_IF, .ref = {effect->ref.task, 0}, .number = 1};
+    if (chance(sim, 25))
+        event.number = chance(sim, 70) ? 0 : -1;
+    event.text = event.number < 0 ? STR("its 'if' is broken") : STR("");
+    actor_of(sim, effect->ref.task)->asking = true;
+    happen(sim, random_range(sim, 0, 300), HAPPEN_EVENT, event);
 }
 
 /* ---- Triggers ---- */
@@ -202,6 +239,18 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
     case SUP_PROBE_END:
         actor->probing = false;
         break;
+    case SUP_GUARD:
+        guard(sim, effect);
+        break;
+    case SUP_GUARD_END:
+        actor->guarding = false;
+        break;
+    case SUP_ASK_OUTPUT:
+        ask_output(sim, effect);
+        break;
+    case SUP_ASK_IF:
+        ask_if(sim, effect);
+        break;
     case SUP_TERMINATE:
         terminate(sim, effect);
         break;
@@ -233,6 +282,7 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
         break;
     case SUP_FORGET:
         actor->forgotten = true;
+        actor->asking = false;
         break;
     case SUP_RENEW:
         actor_renew(actor);
@@ -252,13 +302,15 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
 }
 
 static const char *const effect_names[] = {
-    "spawn",  "probe", "probe_end", "terminate", "kill",  "await",  "await_end", "arm",
-    "disarm", "fence", "status",    "forget",    "renew", "remove", "say",       "end",
+    "spawn",  "probe",  "probe_end", "guard",     "guard_end", "ask_output", "terminate",
+    "kill",   "ask_if", "await",     "await_end", "arm",       "disarm",     "fence",
+    "status", "forget", "renew",     "remove",    "say",       "end",
 };
 static const char *const event_names[] = {
-    "begin",       "tick",        "spawned",      "spawn_failed",   "probes_hold",   "ended", "returned",
-    "condition",   "trigger",     "trigger_lost", "trigger_failed", "fence",         "stop",  "down",
-    "server_lost", "start_tasks", "stop_tasks",   "restart_tasks",  "files_changed", "scale",
+    "begin",        "tick",           "spawned",       "spawn_failed",  "probes_hold", "unhealthy",
+    "output",       "ended",          "returned",      "condition",     "if",          "trigger",
+    "trigger_lost", "trigger_failed", "fence",         "stop",          "down",        "server_lost",
+    "start_tasks",  "stop_tasks",     "restart_tasks", "files_changed", "scale",
 };
 
 static void effect_show(const struct sim *sim, const struct sup_effect *effect)
@@ -327,7 +379,9 @@ static void over(struct sim *sim, struct actor *actor, const struct sup_event *e
     actor->ended_at = sim->now;
     actor->over = true;
     actor->forced = actor->terminated || actor->killed;
-    actor->asked = actor->alive = actor->probing = false;
+    actor->asked = actor->alive = actor->probing = actor->guarding = false;
+    if (check_success(task.worker, actor))
+        actor->total_from = 0;
     if (check_success(task.worker, actor) ||
         (reset > 0 && !actor->spawn_failed && sim->now - actor->spawned_at >= reset))
         actor->retries = 0;
@@ -349,6 +403,12 @@ static bool process_fits(struct sim *sim, const struct sup_event *event)
         return same && actor->alive;
     case SUP_PROBES_HOLD:
         return same && actor->probing;
+    case SUP_UNHEALTHY:
+        return same && actor->guarding;
+    case SUP_OUTPUT:
+        return same && actor->listening;
+    case SUP_IF:
+        return actor->asking;
     case SUP_CONDITION:
         return actor->awaiting;
     case SUP_TRIGGER_LOST:
@@ -367,10 +427,18 @@ static void process_event(struct sim *sim, const struct sup_event *event)
     if (event->kind == SUP_SPAWNED) {
         actor->asked = false;
         actor->alive = actor->ever_started = true;
-        actor->spawned_at = sim->now;
+        actor->spawned_at = actor->last_output = sim->now;
         spawned(sim, event);
     } else if (event->kind == SUP_PROBES_HOLD) {
         actor->ready = true;
+    } else if (event->kind == SUP_UNHEALTHY) {
+        actor->unhealthy = true;
+    } else if (event->kind == SUP_OUTPUT) {
+        actor->listening = false;
+    } else if (event->kind == SUP_IF) {
+        actor->asking = false;
+        actor->judged = true;
+        actor->judgement = (int)event->number;
     } else if (event->kind == SUP_CONDITION) {
         actor->awaiting = false;
         actor->condition = true;
@@ -410,7 +478,8 @@ static void noise(struct sim *sim)
     bool known = event.kind == SUP_TRIGGER_LOST || event.kind == SUP_TRIGGER_FAILED;
     if (known && (actor->opened || actor->armed))
         return;
-    if ((event.kind == SUP_TRIGGER && actor->armed) || (event.kind == SUP_CONDITION && actor->awaiting))
+    if ((event.kind == SUP_TRIGGER && actor->armed) || (event.kind == SUP_CONDITION && actor->awaiting) ||
+        (event.kind == SUP_IF && actor->asking))
         return;
     if (event.kind == SUP_TICK && sup_deadline(sim->sup) >= 0 && sup_deadline(sim->sup) <= sim->now)
         return;

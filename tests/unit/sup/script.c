@@ -76,10 +76,22 @@ void retry_for(struct script *s, const char *name, struct plan_failure failure)
 }
 
 static const char *const effect_words[] = {
-    [SUP_SPAWN] = "spawn",         [SUP_PROBE] = "probe", [SUP_PROBE_END] = "probe_end",
-    [SUP_TERMINATE] = "terminate", [SUP_KILL] = "kill",   [SUP_AWAIT] = "await",
-    [SUP_AWAIT_END] = "await_end", [SUP_ARM] = "arm",     [SUP_DISARM] = "disarm",
-    [SUP_SEND_FENCE] = "fence",    [SUP_END] = "end",     [SUP_RENEW] = "renew",
+    [SUP_SPAWN] = "spawn",
+    [SUP_PROBE] = "probe",
+    [SUP_PROBE_END] = "probe_end",
+    [SUP_TERMINATE] = "terminate",
+    [SUP_KILL] = "kill",
+    [SUP_AWAIT] = "await",
+    [SUP_AWAIT_END] = "await_end",
+    [SUP_ARM] = "arm",
+    [SUP_DISARM] = "disarm",
+    [SUP_SEND_FENCE] = "fence",
+    [SUP_END] = "end",
+    [SUP_GUARD] = "guard",
+    [SUP_GUARD_END] = "guard_end",
+    [SUP_ASK_OUTPUT] = "ask_output",
+    [SUP_ASK_IF] = "ask_if",
+    [SUP_RENEW] = "renew",
 };
 
 static void word_add(struct script *s, const struct sup_effect *effect)
