@@ -81,7 +81,7 @@ static void print_plan(const struct plan *plan, struct buf *buf)
 {
     size_t last;
     size_t *rounds = worker_rounds(plan, &last);
-    struct view_table table = {.columns = 4};
+    struct view_table table = {.columns = 4, .width = fd_columns(STDOUT_FILENO)};
     for (size_t round = 0; round <= last; round++)
         for (size_t i = 0; i < plan->worker_count; i++) {
             const struct plan_worker *worker = &plan->workers[i];
@@ -146,7 +146,8 @@ void report_summary(struct run *run)
                                    .id = run->id,
                                    .exit = run->status,
                                    .duration_ms = time_now_ms() - run->started_ms,
-                                   .workers = workers};
+                                   .workers = workers,
+                                   .width = fd_columns(STDERR_FILENO)};
     struct sup_place place = {0};
     for (struct sup_task info; sup_next(run->sup, &place, &info);)
         workers[summary.count++] = describe(&info, run_task(run, info.ref.task));

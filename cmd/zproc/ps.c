@@ -180,7 +180,8 @@ static void begin_table(struct listing *listing, const struct records *records, 
     static const char *const titles[] = {"NAME",     "STATUS", "PID",  "ATTEMPT",
                                          "RESTARTS", "TIME",   "EXIT", "REASON"};
     const struct value *run = records_run(records);
-    listing->table = (struct view_table){.columns = LENGTH_OF(titles)};
+    listing->table =
+        (struct view_table){.columns = LENGTH_OF(titles), .width = fd_columns(STDOUT_FILENO), .headed = true};
     if (listing->context->json || listing->context->quiet)
         return;
     if (heading)

@@ -252,6 +252,8 @@ bool fd_set_cloexec(int fd, bool on);
 /* Whether colours may be written there: a terminal that knows them, and neither NO_COLOR nor CI in the
  * environment. */
 bool fd_takes_colour(int fd);
+/* How wide a terminal is; 0 for what is none, or does not say. */
+size_t fd_columns(int fd);
 /* For the start of main: of descriptors 0 to 2, those that are closed are opened so that using them still
  * fails. Else the next file or socket would get such a number, and take what is printed for its own. */
 void fd_fill_standard(void);

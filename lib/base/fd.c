@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +50,12 @@ bool fd_takes_colour(int fd)
 {
     const char *term = getenv("TERM");
     return isatty(fd) && !is_set("NO_COLOR") && !is_set("CI") && !(term && strcmp(term, "dumb") == 0);
+}
+
+size_t fd_columns(int fd)
+{
+    struct winsize size = {0};
+    return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 void fd_fill_standard(void)

@@ -126,7 +126,7 @@ static void print_counts(struct buf *buf, const struct view_summary *summary, bo
 void view_summary_print(struct buf *buf, const struct view_summary *summary, bool colour)
 {
     static const char *const titles[] = {"WORKER", "STATUS", "ATTEMPTS", "TIME", "REASON"};
-    struct view_table table = {.columns = LENGTH_OF(titles)};
+    struct view_table table = {.columns = LENGTH_OF(titles), .width = summary->width, .headed = true};
     for (size_t i = 0; i < LENGTH_OF(titles); i++)
         view_table_add(&table, VIEW_BOLD, titles[i]);
     for (size_t i = 0, alike; i < summary->count; i += alike) {

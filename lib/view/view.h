@@ -40,10 +40,15 @@ struct view_cell {
 /* {.columns = n} is an empty table. Cells are added row by row. */
 struct view_table {
     size_t columns, count, capacity;
+    size_t width; /* of the terminal; 0: as wide as it gets */
+    bool headed;  /* the first row has titles */
     struct view_cell *cells;
 };
 void view_table_add(struct view_table *table, enum view_colour colour, const char *text); /* copies */
-/* Every column as wide as its widest cell, two spaces between, nothing behind the last. */
+/* Every column as wide as its widest cell, two spaces between, nothing behind the last. Where that is wider
+ * than the terminal the last column is broken into lines, in its place or below its row, and the first is
+ * shortened.
+ */
 void view_table_print(struct buf *buf, const struct view_table *table, bool colour);
 void view_table_release(struct view_table *table);
 
@@ -65,6 +70,7 @@ struct view_summary {
     int64_t duration_ms;
     const struct view_worker *workers; /* in the manifest's order */
     size_t count;
+    size_t width; /* of the terminal; 0: as wide as it gets */
 };
 /* A table (many replicas that went alike share a row), the last lines of stderr of what failed, and "12
  * succeeded, 1 failed in 3.4s". */

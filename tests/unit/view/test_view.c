@@ -23,6 +23,45 @@ static void test_table_aligns_by_width(void **state)
     view_table_release(&table);
 }
 
+/* Prints a table of three columns and two rows at a width. */
+static void print_at(size_t width, struct buf *out)
+{
+    struct view_table table = {.columns = 3, .width = width, .headed = true};
+    const char *const cells[] = {"NAME",   "STATUS",
+                                 "REASON", "a-worker-with-a-name.12",
+                                 "failed", "exit status 7 after three attempts"};
+    for (size_t i = 0; i < LENGTH_OF(cells); i++)
+        view_table_add(&table, VIEW_PLAIN, cells[i]);
+    buf_clear(out);
+    view_table_print(out, &table, false);
+    view_table_release(&table);
+}
+
+static void test_table_fits_the_terminal(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf out = {0};
+    print_at(67, &out);
+    assert_string_equal(out.data, "NAME                     STATUS  REASON\n"
+                                  "a-worker-with-a-name.12  failed  exit status 7 after three attempts\n");
+    print_at(60, &out);
+    assert_string_equal(out.data, "NAME                     STATUS  REASON\n"
+                                  "a-worker-with-a-name.12  failed  exit status 7 after three\n"
+                                  "                                 attempts\n");
+    print_at(45, &out);
+    assert_string_equal(out.data, "NAME             STATUS  REASON\n"
+                                  "a-worker-w\xe2\x80\xa6"
+                                  "e.12  failed  exit status 7 after\n"
+                                  "                         three attempts\n");
+    print_at(30, &out);
+    assert_string_equal(out.data, "NAME                    STATUS\n"
+                                  "a-worker-with-a-n\xe2\x80\xa6"
+                                  "e.12  failed\n"
+                                  "    exit status 7 after three\n    attempts\n");
+    for (size_t width = 1; width < 80; width++)
+        print_at(width, &out);
+}
+
 static void test_colour_only_when_asked(void **state)
 {
     (void)state;
@@ -142,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_aligns_by_width),
+        cmocka_unit_test(test_table_fits_the_terminal),
         cmocka_unit_test(test_colour_only_when_asked),
         cmocka_unit_test(test_text_is_cleaned),
         cmocka_unit_test(test_replicas_that_went_alike_share_a_row),
