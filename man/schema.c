@@ -29,6 +29,10 @@ static const struct {
                          "\"items\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 255}"},
     {"list of statuses, ranges, signals, timeout, lost",
      "\"type\": [\"array\", \"null\"], \"minItems\": 1, \"items\": {\"type\": [\"integer\", \"string\"]}"},
+    {"list of values", "\"type\": [\"array\", \"null\"]"},
+    {"list of lists of text", "\"type\": [\"array\", \"null\"], \"items\": {\"$ref\": \"#/$defs/words\"}"},
+    {"list of maps of text", "\"type\": [\"array\", \"null\"], \"items\": {\"type\": \"object\", "
+                             "\"additionalProperties\": {\"$ref\": \"#/$defs/text\"}}"},
     {"map of text",
      "\"type\": [\"object\", \"null\"], \"additionalProperties\": {\"$ref\": \"#/$defs/text\"}"},
     {"map of values", "\"type\": [\"object\", \"null\"]"},

@@ -82,6 +82,38 @@ static bool apply_env(const struct scope *scope, const struct plan_env *env, str
     return true;
 }
 
+/* What the manifest gives this item of a map. */
+static bool apply_item_env(const struct scope *scope, struct err *err)
+{
+    const struct task *task = scope->task;
+    const struct plan_map *map = &task->worker->map;
+    return task->parent == SUP_NO_TASK || !map->has_env || apply_env(scope, &map->env[task->item], err);
+}
+
+/* A list of words gets the item; a script has it in $ZPROC_ITEM. */
+static bool add_item(struct words *words, const struct scope *scope, struct err *err)
+{
+    const struct task *task = scope->task;
+    const struct plan_map *map = &task->worker->map;
+    if (!map->given || task->parent == SUP_NO_TASK)
+        return true;
+    AUTO_BUF struct buf text = {0};
+    items_text(scope->run, task, &text);
+    if (text.len > 0 && memchr(text.data, '\0', text.len) && !task->worker->run.shell)
+        return err_set(err, ERR_INVALID, "item %lld holds a NUL character, which no argument can",
+                       (long long)task->item);
+    if (!task->worker->run.shell)
+        words_add(words, mem_text(text.data ? text.data : ""));
+    return !map->has_args || add_texts(words, scope, &map->args[task->item], err);
+}
+
+static bool add_worker_command(struct words *words, const struct scope *scope, const struct plan_texts *args,
+                               struct err *err)
+{
+    return add_command(words, scope, &scope->task->worker->run, NULL, err) && add_item(words, scope, err) &&
+           add_texts(words, scope, args, err);
+}
+
 static void set_number(struct environment *env, const char *name, int64_t number)
 {
     char text[24];
@@ -134,7 +166,9 @@ static bool set_own(struct launch *launch, struct run *run, struct task *task, c
     launch->marks[0] = mem_format("ZPROC_RUN=%s", run->id);
     launch->marks[1] = mem_format("ZPROC_TASK=%u", task->number);
     environment_set(env, "NOTIFY_SOCKET", task->notify ? notify_name(task->notify) : NULL);
-    return task->parent == SUP_NO_TASK || set_event(env, run, task, err);
+    if (task->parent == SUP_NO_TASK)
+        return true;
+    return task->worker->map.given ? items_variables(env, run, task, err) : set_event(env, run, task, err);
 }
 
 static bool set_dir(struct launch *launch, const struct scope *scope, struct err *err)
@@ -250,7 +284,8 @@ bool launch_environment(const struct scope *scope, bool retry, struct err *err)
     const struct plan *plan = scope->run->plan;
     return set_login(scope->env, worker, err) && apply_env(scope, &plan->file_env, err) &&
            apply_env(scope, &plan->env, err) && apply_env(scope, &worker->file_env, err) &&
-           apply_env(scope, &worker->env, err) && (!retry || apply_env(scope, &worker->retry.env, err));
+           apply_env(scope, &worker->env, err) && apply_item_env(scope, err) &&
+           (!retry || apply_env(scope, &worker->retry.env, err));
 }
 
 bool launch_prepare(struct launch *launch, struct run *run, struct task *task, enum launch_what what,
@@ -272,7 +307,8 @@ bool launch_prepare(struct launch *launch, struct run *run, struct task *task, e
               add_texts(&launch->argv, &scope, &worker->launcher->run, err);
     if (!ok)
         return false;
-    ok = what == LAUNCH_WORKER  ? add_command(&launch->argv, &scope, &worker->run, args, err)
+    ok = what == LAUNCH_WORKER  ? add_worker_command(&launch->argv, &scope, args, err)
+         : what == LAUNCH_ITEMS ? add_command(&launch->argv, &scope, &worker->map.run, NULL, err)
          : what == LAUNCH_STOP  ? add_command(&launch->argv, &scope, &worker->stop.run, NULL, err)
          : what == LAUNCH_GUARD ? add_command(&launch->argv, &scope, &worker->alive.probes.exec, NULL, err)
                                 : add_command(&launch->argv, &scope, &worker->ready.exec, NULL, err);

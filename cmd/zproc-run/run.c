@@ -43,7 +43,8 @@ static struct task *task_new(struct run *run, const struct sup_task *info)
                           .name = mem_text(info->name),
                           .group = info->group,
                           .replica = info->replica,
-                          .parent = info->parent};
+                          .parent = info->parent,
+                          .item = info->item};
     if (strlen(task->name) > run->name_width)
         run->name_width = strlen(task->name);
     return task;
@@ -58,6 +59,7 @@ static void task_free(struct run *run, struct task *task)
     state_leave(run, task);
     guard_end(run, task);
     trigger_forget(task);
+    items_drop(run, task);
     free(task->name);
     free(task->session);
     free(task->obstacle);
@@ -76,7 +78,7 @@ static void meet_tasks(struct run *run, int64_t rev)
             continue;
         struct task *task = task_new(run, &info), *parent = run_task(run, task->parent);
         table_put(&run->tasks, number_key(&task->number), task);
-        if (parent)
+        if (parent && !parent->worker->map.given)
             trigger_adopt(run, task, parent);
         session_open(run, task, rev);
     }
@@ -97,6 +99,7 @@ static void forget(struct run *run, struct task *task)
     trigger_disarm(run, task);
     watch_await_end(run, task);
     session_close(run, task);
+    items_drop(run, task);
     if (task->parent != SUP_NO_TASK)
         remove_task(run, task);
 }
@@ -193,6 +196,10 @@ static void carry_out(struct run *run, const struct sup_effect *effect)
         break;
     case SUP_DISARM:
         trigger_disarm(run, task);
+        items_stop(run, task);
+        break;
+    case SUP_ITEMS:
+        items_read(run, task);
         break;
     case SUP_FORGET:
         forget(run, task);

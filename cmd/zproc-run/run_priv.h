@@ -249,6 +249,8 @@ struct task {
     uint32_t parent;
     char *session; /* NULL: none */
     struct event event;
+    int64_t item;                /* of a map's run: which one */
+    struct items *items;         /* of a map; NULL: not read */
     struct ask *armed, *awaited; /* requests that wait on the server */
     size_t link;                 /* 1 + the connection that they go over; 0: none yet */
     int64_t awaited_ms;          /* since when; 0: not, or it has been said already */
@@ -452,7 +454,7 @@ struct launch {
     char *marks[2];
     char *input; /* the file of stdin; NULL: none */
 };
-enum launch_what { LAUNCH_WORKER, LAUNCH_STOP, LAUNCH_PROBE, LAUNCH_GUARD };
+enum launch_what { LAUNCH_WORKER, LAUNCH_STOP, LAUNCH_PROBE, LAUNCH_GUARD, LAUNCH_ITEMS };
 /* What the manifest puts into a worker's environment, over the inherited one. */
 bool launch_environment(const struct scope *scope, bool retry, struct err *err);
 bool launch_prepare(struct launch *launch, struct run *run, struct task *task, enum launch_what what,
@@ -466,6 +468,16 @@ void launch_terminate(struct run *run, struct task *task, struct sup_ref ref);
 /* When the task's process wrote something last (monotonic ms). */
 int64_t launch_last_output(const struct run *run, const struct task *task, struct sup_ref ref);
 void launch_kill(struct run *run, struct task *task, struct sup_ref ref);
+
+/* ---- items.c: the items of maps ---- */
+
+/* Begins to read them: an event says what came of it. */
+void items_read(struct run *run, struct task *task);
+void items_stop(struct run *run, struct task *task); /* they are not waited for any more */
+void items_drop(struct run *run, struct task *task);
+/* The item of a map's run. */
+void items_text(const struct run *run, const struct task *task, struct buf *text);
+bool items_variables(struct environment *env, const struct run *run, struct task *task, struct err *err);
 
 /* ---- sink.c: stdout and stderr of this process, without ever blocking on a slow reader ---- */
 

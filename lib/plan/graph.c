@@ -80,17 +80,17 @@ static void needs_list_read(struct loader *loader, struct plan_worker *worker, c
     table_release(&seen);
 }
 
-/* A trigger has no process of its own that could be started again. */
+/* A trigger or a map has no process of its own that could be started again. */
 static void on_restart_check(struct loader *loader, const struct plan_worker *worker,
                              const struct node_entry *entry, struct plan_need *need)
 {
-    if (need->on_restart == ON_RESTART_IGNORE || !worker->trigger.given)
+    if (need->on_restart == ON_RESTART_IGNORE || !(worker->trigger.given || worker->map.given))
         return;
     diag_add_at(
         &loader->diag, ynode_get(entry->value, STR("on_restart")),
-        "'%s' runs once for every event; its needs count before the first, so that 'on_restart' can only "
+        "'%s' runs once for every %s; its needs count before the first, so that 'on_restart' can only "
         "be ignore",
-        worker->name);
+        worker->name, worker->map.given ? "item" : "event");
     need->on_restart = ON_RESTART_IGNORE;
 }
 

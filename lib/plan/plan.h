@@ -130,6 +130,26 @@ struct plan_trigger {
     int64_t max; /* 0: no limit */
 };
 
+/* In the order of source_names. */
+enum plan_map_source { MAP_ITEMS, MAP_RANGE, MAP_LINES, MAP_GLOB, MAP_KEY, MAP_RUN };
+struct plan_map {
+    bool given;
+    enum plan_map_source source;
+    struct value *items; /* list */
+    int64_t range;       /* 0 to range - 1 */
+    struct plan_text lines, glob;
+    char *key;
+    struct plan_command run; /* its lines */
+    /* One an item; the shortest sequence cuts off. */
+    bool has_args, has_env;
+    struct plan_texts *args;
+    size_t arg_count;
+    struct plan_env *env;
+    size_t env_count;
+    int64_t count; /* at once; 0: as many as there are processors */
+    bool keep_going;
+};
+
 struct plan_log {
     struct plan_text file; /* raw NULL: a file in the run's folder */
     int64_t max_size;      /* bytes; 0: never rotated */
@@ -205,6 +225,7 @@ struct plan_worker {
     } files;
     struct plan_texts secrets; /* names of variables whose values are not shown */
     struct plan_trigger trigger;
+    struct plan_map map;
 };
 
 struct plan_namespace {

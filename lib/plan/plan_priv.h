@@ -280,6 +280,13 @@ void trigger_truthy_read(struct loader *loader, const struct node *node, void *t
 void trigger_falsy_read(struct loader *loader, const struct node *node, void *target);
 void trigger_when_read(struct loader *loader, const struct node *node, void *target);
 void trigger_finish(struct loader *loader, const struct node *map, void *target);
+void map_items_read(struct loader *loader, const struct node *node, void *target);
+void map_args_read(struct loader *loader, const struct node *node, void *target);
+void map_env_read(struct loader *loader, const struct node *node, void *target);
+void map_mode_read(struct loader *loader, const struct node *node, void *target);
+void map_finish(struct loader *loader, const struct node *node, void *target);
+/* Whether the worker's other keys go with a map; node: the worker. */
+void map_fit_check(struct loader *loader, const struct node *node, struct plan_worker *worker);
 void worker_finish(struct loader *loader, const struct node *map, void *target);
 
 /* ---- Files ---- */

@@ -337,6 +337,8 @@ void worker_finish(struct loader *loader, const struct node *map, void *target)
     stdin_check(loader, map, worker);
     if (worker->trigger.given)
         trigger_fit_check(loader, map, worker);
+    if (worker->map.given)
+        map_fit_check(loader, map, worker);
     if (ynode_is_unset(ynode_get(map, STR("run"))))
         diag_add_place(&loader->diag, &worker->place, "the worker '%s' has no 'run'", worker->name);
 }

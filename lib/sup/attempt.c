@@ -213,6 +213,10 @@ static void run_alarm(struct sup *sup, struct task *task)
 
 void attempt_alarm(struct sup *sup, struct task *task)
 {
+    if (task->trigger && task->trigger->map && task->state == TASK_RUNNING) {
+        map_alarm(sup, task);
+        return;
+    }
     switch (task->state) {
     case TASK_RUNNING:
     case TASK_READY:

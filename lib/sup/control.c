@@ -21,6 +21,7 @@ static void reset(struct task *task)
     task->result = NULL;
     if (task->trigger)
         task->trigger->opened = task->trigger->armed = false;
+    map_reset(task);
     if (task->trigger)
         task->trigger->events = task->trigger->done = 0;
 }

@@ -98,6 +98,8 @@ static const char *task_check(const struct sup *sup, const struct task *task)
 static const char *trigger_check(const struct task *task)
 {
     const struct trigger *trigger = task->trigger;
+    if (trigger->map)
+        return map_check(task);
     bool open = trigger->opened && !sup_state_final(task->state);
     if (trigger->armed && !open)
         return "a trigger is armed that is not open";

@@ -15,9 +15,9 @@ void phase_decide(struct sup *sup, int status, enum sup_state outcome, const cha
     sup->run_dirty = true;
 }
 
-static int failure_status(const struct task *task)
+int phase_failure_status(const struct task *task)
 {
-    if (task->trigger && task->trigger->opened)
+    if (task->trigger && task->trigger->opened && !task->trigger->map)
         return 125;
     if (task->cause == CAUSE_UNHEALTHY) /* the status is that of our own signal */
         return 1;
@@ -28,12 +28,13 @@ static int failure_status(const struct task *task)
 
 void phase_task_failed(struct sup *sup, const struct task *task)
 {
-    if (task->worker->optional)
+    /* A map says itself what the failure of an item means. */
+    if (task->worker->optional || (task->parent && task->parent->trigger->map))
         return;
     if (!sup->decided) {
         AUTO_FREE char *reason = mem_format("%s failed: %s", task->name, task->reason);
         AUTO_FREE char *why = mem_format("stopped because %s failed", task->name);
-        phase_decide(sup, failure_status(task), TASK_FAILED, reason);
+        phase_decide(sup, phase_failure_status(task), TASK_FAILED, reason);
         if (sup->phase == PHASE_GOING) {
             free(sup->why);
             sup->why = mem_text(why);

@@ -35,6 +35,11 @@ void sup_record_print(struct buf *buf, const struct sup_task *task, const char *
     field_number(buf, "signal", task->signal, ended && task->signal > 0);
     field_text(buf, "reason", task->reason);
     field_number(buf, "restarts", task->restarts, true);
+    if (task->worker->map.given) {
+        field_number(buf, "items", task->items, task->items >= 0);
+        field_number(buf, "done", task->runs, true);
+        field_number(buf, "failed", task->failed, true);
+    }
     buf_add_format(buf, ",\"result\":%s", task->result ? task->result : "null");
     field_text(buf, "log", log);
     buf_add_char(buf, '}');

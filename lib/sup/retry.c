@@ -92,7 +92,8 @@ static void retry_begin(struct sup *sup, struct task *task, char *what)
     AUTO_FREE char *of = max > 0 ? mem_format(" of %lld", (long long)max) : mem_text("");
     task->retries++;
     char *reason = mem_format("%s, retry %lld%s in %s", failure, (long long)task->retries, of, time);
-    effect_say(sup, task, SAY_WARNING, "%s: %s", task->name, reason);
+    AUTO_FREE char *label = task_label(task);
+    effect_say(sup, task, SAY_WARNING, "%s: %s", label, reason);
     again_after(sup, task, delay, reason);
 }
 

@@ -85,20 +85,21 @@ static void trigger_end(struct sup *sup, struct task *task)
         return;
     effect_add(sup, SUP_DISARM, task, 0);
     task->trigger->armed = false;
-    if (task->worker->trigger.drain)
+    if (task->worker->trigger.drain && !task->trigger->map)
         sup->drains--;
 }
 
 static void say_final(struct sup *sup, const struct task *task)
 {
+    AUTO_FREE char *label = task_label(task);
     if (task->state == TASK_SKIPPED && *task->reason && task->worker->start)
         effect_say(sup, task, task->ruled_out ? SAY_NOTE : SAY_WARNING, "%s: skipped: %s", task->name,
                    task->reason);
     else if (TO(task->state) & TO_FAILURE && task->attempt > 1)
-        effect_say(sup, task, SAY_ERROR, "%s: failed after %d attempts: %s", task->name, task->attempt,
+        effect_say(sup, task, SAY_ERROR, "%s: failed after %d attempts: %s", label, task->attempt,
                    task->reason);
     else if (TO(task->state) & TO_FAILURE)
-        effect_say(sup, task, SAY_ERROR, "%s: failed: %s", task->name, task->reason);
+        effect_say(sup, task, SAY_ERROR, "%s: failed: %s", label, task->reason);
 }
 
 static void task_finish(struct sup *sup, struct task *task)

@@ -108,6 +108,7 @@ void stop_task_gone(struct sup *sup, struct task *task)
 
 static void stop_run(struct sup *sup, struct task *run, const char *why)
 {
+    map_disown(run);
     run->acked = true; /* the trigger's next life does not ask for events on its account */
     run->why = why;
     if (run->state == TASK_WAITING || run->state == TASK_RETRYING)

@@ -131,6 +131,12 @@ static void task_event(struct sup *sup, struct task *task, const struct sup_even
     case SUP_TRIGGER_FAILED:
         trigger_broken(sup, task, event);
         break;
+    case SUP_ITEMS_COME:
+        map_items(sup, task, event->number);
+        break;
+    case SUP_ITEMS_FAILED:
+        map_items_failed(sup, task, event->text);
+        break;
     default:
         break;
     }

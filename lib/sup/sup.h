@@ -88,6 +88,8 @@ enum sup_event_kind {
                     run of the event has ended */
     SUP_TRIGGER_LOST,   /* ref.task, number: revisions missed */
     SUP_TRIGGER_FAILED, /* ref.task, text: the server refused the watch */
+    SUP_ITEMS_COME,     /* ref.task: the items of a map have been read; number: how many there are */
+    SUP_ITEMS_FAILED,   /* ref.task, text: they cannot be */
     SUP_FENCE, /* number: the id of the fence; every event of a state change before it has been handed in */
     SUP_STOP,  /* end the run: signal SIGINT, SIGTERM or SIGHUP; a second one: kill, a third: end now */
     SUP_DOWN,  /* end the run because someone asked for it: exit status 0 unless something had failed */
@@ -128,7 +130,8 @@ enum sup_effect_kind {
     SUP_AWAIT_END,  /* ref.task: no longer */
     SUP_ARM, /* ref.task: ask for the trigger's next event; number > 0: acknowledge the event of this revision
                 first; live: forget what is pending first */
-    SUP_DISARM,     /* ref.task: stop asking */
+    SUP_DISARM,     /* ref.task: stop asking, or reading items */
+    SUP_ITEMS,      /* ref.task: read the items of a map and keep them until it is forgotten */
     SUP_SEND_FENCE, /* number: a request whose answer is SUP_FENCE */
     SUP_STATUS,     /* ref.task (or UINT32_MAX: the run): its record has changed: publish it */
     SUP_FORGET,     /* ref.task: final; close its session, drop the event's contents and its files */
@@ -173,18 +176,20 @@ struct sup_task {
     const struct plan_worker *worker;
     size_t group;
     const char *name; /* oven, oven.0; a trigger's run has its trigger's name; may change, see above */
-    uint32_t parent;  /* the trigger's task, of its runs; else SUP_NO_TASK */
+    uint32_t parent;  /* the trigger's or map's task, of its runs; else SUP_NO_TASK */
     int replica;
     enum sup_state state;
     int attempt;                  /* from 1; 0: not started yet */
     int64_t revision;             /* of the event, in a trigger's run */
+    int64_t item;                 /* in a map's run: its place, from 0 */
+    int64_t items, failed;        /* of a map: how many there are (-1: not known yet), have failed */
     int pid;                      /* of the process that runs, or of the last */
     int64_t started_ms, ended_ms; /* wall clock, 0: not yet: first start and final end */
     int64_t started_mono_ms, ended_mono_ms;
     int status, signal; /* of the last attempt; status -1: none ended yet; 128 + signal when that is > 0 */
     const char *reason; /* why it is in this state, "" when there is nothing to say */
     int restarts;       /* of a service or `restart: always` */
-    int64_t runs;       /* of a trigger: events worked off */
+    int64_t runs;       /* of a trigger: events worked off; of a map: items */
     const char *result; /* JSON text or NULL */
     bool flaky;         /* succeeded after more than one attempt */
 };

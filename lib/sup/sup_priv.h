@@ -67,7 +67,19 @@ struct mutex {
     struct lock *first, *last; /* who waits for it, in order */
 };
 
+struct map { /* how far a map's items are */
+    bool asked, known;
+    int64_t total, next, open; /* items, the next to be begun, those that are no final tasks */
+    int64_t first;             /* whose result is not in the list yet */
+    char **results;            /* that wait for their turn; by item */
+    struct buf list;           /* results in order, JSON */
+    int64_t failed, lowest;    /* how many, the first of them: -1 none */
+    int status;                /* of that one */
+    char why[200];
+};
+
 struct trigger {
+    struct map *map; /* of a map, whose runs are its items; NULL: it is a trigger */
     bool armed;
     bool opened; /* was armed at least once */
     int64_t events, done;
@@ -79,8 +91,8 @@ struct task {
     struct group *group;
     const struct plan_worker *worker;
     char *name;              /* owned where owns_name */
-    struct task *parent;     /* the trigger of this run */
-    struct trigger *trigger; /* of a trigger itself */
+    struct task *parent;     /* the trigger or the map of this run */
+    struct trigger *trigger; /* of a trigger or a map itself */
     int replica;
     enum sup_state state;
     enum cause cause;    /* why it is being stopped */
@@ -95,7 +107,7 @@ struct task {
     const char *why; /* it is being stopped by hand or for a newer event; NULL: not */
     size_t place;    /* in its group's leaving, where it is leaving */
     bool ever_started, was_ready, returned, dirty, forgotten;
-    bool acked; /* a trigger's run: the trigger was armed again on its account */
+    bool acked; /* a trigger's run: it was armed again on its account; a map's: of its earlier life */
     bool asking /* for `if` */, agreed /* `if` was true */, ruled_out /* it was false */;
     bool guarding;  /* the probes of `alive` run */
     bool listening; /* asked for its last output */
@@ -103,8 +115,8 @@ struct task {
     struct lock *locks; /* one a mutex of its worker */
     char *why_text;     /* what `why` points to, where that is no constant */
     int attempt, restarts, pid, status, signal;
-    int64_t retries; /* since the count last began */
-    int64_t revision;
+    int64_t retries;        /* since the count last began */
+    int64_t revision, item; /* of a trigger's run; of a map's */
     int64_t started_ms, ended_ms, started_mono_ms, ended_mono_ms, attempt_mono_ms;
     int64_t limit_ms;   /* when the attempt times out; -1: never */
     int64_t alarm_ms;   /* timeout of needs or of ready, end of grace or of the delay, by state; -1: none */
@@ -274,7 +286,23 @@ void trigger_event(struct sup *sup, struct task *task, int64_t revision);
 void trigger_run_started(struct sup *sup, struct task *run);
 void trigger_run_ended(struct sup *sup, struct task *run);
 
+void run_link(struct task *task, struct task *run);
+
+/* map.c */
+void map_make(struct task *task);
+void map_free(struct map *map);
+void map_reset(struct task *task); /* it begins anew */
+void map_begin(struct sup *sup, struct task *task);
+void map_items(struct sup *sup, struct task *task, int64_t count);
+void map_items_failed(struct sup *sup, struct task *task, struct str why);
+void map_run_ended(struct sup *sup, struct task *task, struct task *run);
+void map_disown(struct task *run); /* it is stopped, and its end means nothing to the map's next life */
+void map_alarm(struct sup *sup, struct task *task);
+const char *map_check(const struct task *task);
+char *task_label(const struct task *task); /* for messages; owned */
+
 /* phase.c: failures of the run, draining, the end */
+int phase_failure_status(const struct task *task);
 void phase_task_failed(struct sup *sup, const struct task *task);
 bool phase_act(struct sup *sup);     /* on a failure of the run; true: something was done */
 bool phase_advance(struct sup *sup); /* true: something was done */

@@ -45,8 +45,10 @@ struct task *task_make(struct sup *sup, struct group *group)
     struct task *task = task_new(sup, group);
     task->replica = (int)group->tasks.count;
     task_rename(task);
-    if (group->worker->trigger.given)
+    if (group->worker->trigger.given || group->worker->map.given)
         task->trigger = mem_new(sizeof *task->trigger);
+    if (group->worker->map.given)
+        map_make(task);
     list_add(&group->tasks, task);
     return task;
 }
@@ -69,6 +71,8 @@ void task_free(struct task *task)
 {
     if (task->owns_name)
         free(task->name);
+    if (task->trigger)
+        map_free(task->trigger->map);
     free(task->trigger);
     free(task->reason);
     free(task->result);
@@ -129,6 +133,7 @@ bool sup_task_at(const struct sup *sup, uint32_t number, struct sup_task *out)
     const struct task *task = task_find(sup, number);
     if (!task)
         return false;
+    const struct map *map = task->trigger ? task->trigger->map : NULL;
     *out = (struct sup_task){
         .ref = task->ref,
         .worker = task->worker,
@@ -139,6 +144,9 @@ bool sup_task_at(const struct sup *sup, uint32_t number, struct sup_task *out)
         .state = task->state,
         .attempt = task->attempt,
         .revision = task->revision,
+        .item = task->item,
+        .items = map && map->known ? map->total : -1,
+        .failed = map ? map->failed : 0,
         .pid = task->pid,
         .started_ms = task->started_ms,
         .ended_ms = task->ended_ms,
@@ -149,7 +157,7 @@ bool sup_task_at(const struct sup *sup, uint32_t number, struct sup_task *out)
         .reason = task->reason,
         .restarts = task->restarts,
         .runs = task->trigger ? task->trigger->done : 0,
-        .result = task->result,
+        .result = map && map->list.len > 0 ? map->list.data : task->result,
         .flaky = task->state == TASK_SUCCEEDED && task->attempt > 1,
     };
     return true;

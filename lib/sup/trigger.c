@@ -14,6 +14,10 @@ static void trigger_arm(struct sup *sup, struct task *task, int64_t revision)
 
 void trigger_begin(struct sup *sup, struct task *task)
 {
+    if (task->trigger->map) {
+        map_begin(sup, task);
+        return;
+    }
     task->trigger->opened = true;
     task->started_ms = sup->wall;
     task->started_mono_ms = sup->now;
@@ -39,7 +43,7 @@ static void arm_after(struct sup *sup, struct task *run)
     trigger_arm(sup, task, run->revision);
 }
 
-static void run_link(struct task *task, struct task *run)
+void run_link(struct task *task, struct task *run)
 {
     struct trigger *trigger = task->trigger;
     run->run_prev = trigger->last_run;
@@ -146,12 +150,17 @@ void trigger_run_ended(struct sup *sup, struct task *run)
     sup->runs_open--;
     if (run->worker->trigger.drain)
         sup->runs_drained--;
-    run_next(sup, task);
+    if (task->trigger->map)
+        map_run_ended(sup, task, run);
+    else
+        run_next(sup, task);
     if (sup_state_final(task->state) || task->state == TASK_WAITING) {
         if (!task->trigger->runs)
             runs_are_over(sup, task);
         return;
     }
+    if (task->trigger->map)
+        return;
     arm_after(sup, run);
     trigger_rest(sup, task);
 }

@@ -275,8 +275,9 @@ nothing_runs() {
 }
 
 @test "--lines: more or fewer lines than items are errors" {
-  expect 125 "1" zproc map --lines -j1 -- sh -c 'while read -r x; do echo $x; echo more; done' ::: 1 2 3
-  grep -q "printed a line that no item asked for ('more')" stderr
+  run -125 --separate-stderr zproc map --lines -j1 -- sh -c 'while read -r x; do echo $x; echo more; done' ::: 1 2 3
+  [ "${lines[0]}" = 1 ]
+  [[ $stderr == *"printed a line that no item asked for ("* ]]
   expect 1 "" zproc map --lines -j1 -- sh -c 'read -r x' ::: 1 2 3
   grep -q "item 0 '1': exit status 0, without a line for this item" stderr
   expect_error 125 "*item 0 has a line break*" zproc map --lines -- cat ::: $'a\nb'
@@ -298,6 +299,137 @@ nothing_runs() {
   expect 0 1 zproc map --stateful -n other -- zproc incr n ::: 1
   expect 0 2 zproc get n
   expect 0 none zproc map -- sh -c 'echo $ZPROC_ADDRESS' ::: x
+}
+
+# ---- Maps of a manifest ----
+
+manifest() {
+  cat >zproc.yaml
+}
+
+@test "map: results of items in order are the worker's result, whoever ends first" {
+  manifest <<'EOF'
+version: 1
+state: {numbers: [1, 2, 3, 4]}
+workers:
+  squares:
+    map: {key: numbers, count: 4}
+    run: |
+      until [ $ZPROC_ITEM = 4 ] || [ -e ended.$((ZPROC_ITEM + 1)) ]; do sleep 0.01; done
+      echo $(( ZPROC_ITEM * ZPROC_ITEM )); touch ended.$ZPROC_ITEM
+  show: {run: zproc get -n zproc squares#/result >result, needs: [squares]}
+EOF
+  zproc run
+  [ "$(cat result)" = "[1,4,9,16]" ]
+}
+
+@test "map: every source of items" {
+  printf 'x\ny z' >lines
+  touch b.txt a.txt
+  manifest <<'EOF'
+version: 1
+workers:
+  items: {map: {items: [a b, 3.10, {x: [1]}, ""]}, run: [printf, "<%s>"]}
+  range: {map: {range: 3}, run: [printf, "<%s>"]}
+  lines: {map: {lines: lines}, run: [printf, "<%s>"]}
+  glob: {map: {glob: "*.txt"}, run: [printf, "<%s>"]}
+  run: {map: {run: [seq, 2]}, run: [printf, "<%s>"]}
+  none: {map: {glob: "*.none"}, run: [printf, "<%s>"]}
+  show:
+    run: for w in items range lines glob run none; do zproc get -n zproc $w#/result; done >result
+    needs: [items, range, lines, glob, run, none]
+EOF
+  sed -i 's/^  run:/  cmd:/; s/run none/cmd none/; s/glob, run, none/glob, cmd, none/' zproc.yaml
+  zproc run
+  [ "$(cat result)" = '["<a b>","<3.10>","<{\"x\":[1]}>","<>"]
+["<0>","<1>","<2>"]
+["<x>","<y z>"]
+["<a.txt>","<b.txt>"]
+["<1>","<2>"]
+[]' ]
+}
+
+@test "map: a list of words gets item, map.args, args; the shortest cuts off; each has its variables" {
+  manifest <<'EOF'
+version: 1
+workers:
+  words: {map: {items: [a, b, c], args: [[1], [2, 3]], env: [{V: x}, {V: y}, {V: z}]}, run: [sh, -c, 'echo $V $ZPROC_INDEX $*', sh], args: [last]}
+  script: {map: {items: [a, b], args: [[1], [2]]}, run: echo $ZPROC_ITEM $*, args: [last]}
+  show: {run: zproc get -n zproc words#/result >result; zproc get -n zproc script#/result >>result, needs: [words, script]}
+EOF
+  zproc run
+  [ "$(cat result)" = '["x 0 a 1 last","y 1 b 2 3 last"]
+["a 1 last","b 2 last"]' ]
+}
+
+@test "map: count and run.jobs bound how many run at once" {
+  manifest <<'EOF'
+version: 1
+run: {jobs: 2}
+workers:
+  one: {map: {range: 6, count: 3}, run: 'echo + >>one; sleep 0.1; echo - >>one'}
+  two: {map: {range: 6, count: 1}, run: 'echo + >>two; sleep 0.05; echo - >>two', needs: [one]}
+EOF
+  zproc run
+  [ "$(awk '/\+/ { n++ } /-/ { n-- } n > m { m = n } END { print m }' one)" = 2 ]
+  [ "$(awk '/\+/ { n++ } /-/ { n-- } n > m { m = n } END { print m }' two)" = 1 ]
+  [ "$(grep -c + one)" = 6 ]
+}
+
+@test "map: a failed item ends the map and says which; keep_going does the rest; retries are an item's" {
+  manifest <<'EOF'
+version: 1
+workers: {m: {map: {items: [0, 3, 0, 4], count: 1}, run: 'echo $ZPROC_INDEX >>seen; exit $ZPROC_ITEM'}}
+EOF
+  run -3 --separate-stderr zproc run
+  [ "$(cat seen)" = $'0\n1' ]
+  [[ $stderr == *"m: item 1: failed: exit status 3"*"m: failed: item 1: exit status 3"* ]]
+  rm seen
+  sed -i 's/count: 1/count: 1, keep_going: true/' zproc.yaml
+  run -3 --separate-stderr zproc run
+  [ "$(cat seen)" = $'0\n1\n2\n3' ]
+  [[ $stderr == *"item 1: exit status 3 (2 items failed)"* ]]
+  manifest <<'EOF'
+version: 1
+workers:
+  m: {map: {items: [a, b], count: 2}, run: '[ "$ZPROC_ATTEMPT" = 2 ] || [ $ZPROC_ITEM = a ]; echo $ZPROC_ATTEMPT', retry: {max: 1, delay: 0}}
+  t: {map: {items: [0, 100]}, run: [sleep], timeout: 200ms, optional: true}
+  show: {run: zproc get -n zproc m#/result >result, needs: {m: succeeded, t: failed}}
+EOF
+  zproc run
+  [ "$(cat result)" = "[1,2]" ]
+}
+
+@test "map: items that cannot be read fail the worker, and say why" {
+  manifest <<'EOF'
+version: 1
+state: {n: 1}
+workers: {m: {map: {run: "echo oops >&2; exit 3"}, run: "true"}}
+EOF
+  expect_error 125 "*m: failed: no items: the command's exit status is 3: oops*" zproc run
+  sed -i 's/map: {.*}, run/map: {key: n}, run/' zproc.yaml
+  expect_error 125 "*no items: key 'n' is no list*" zproc run
+  sed -i 's/key: n/key: nix/' zproc.yaml
+  expect_error 125 "*no items: key 'nix': no such key*" zproc run
+  sed -i 's/key: nix/lines: no-such-file/' zproc.yaml
+  expect_error 125 "*no items:*no-such-file*" zproc run
+}
+
+@test "map: results can be read while they grow; a stop ends items in the middle" {
+  manifest <<'EOF'
+version: 1
+workers:
+  m: {map: {range: 5, count: 1}, run: 'echo $ZPROC_ITEM; until [ -e go.$ZPROC_ITEM ]; do sleep 0.01; done'}
+EOF
+  touch go.0 go.1
+  zproc run >out 2>err 3>&- &
+  MAP_PID=$!
+  result_is() { [ "$(zproc get -n zproc m#/result)" = "$1" ]; }
+  poll_until result_is "[0,1]"
+  touch go.2
+  poll_until result_is "[0,1,2]"
+  kill -TERM "$MAP_PID"
+  map_end 143
 }
 
 # ---- A terminal ----

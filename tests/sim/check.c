@@ -65,7 +65,7 @@ static double least_delay(const struct plan_worker *worker, const struct actor *
 static int failure_status(const struct sup_task *task, const struct actor *actor)
 {
     if (actor->opened && task->parent == SUP_NO_TASK)
-        return 125;
+        return task->worker->map.given && !actor->refused ? actor->broken_status : 125;
     if (actor->why == WHY_UNHEALTHY)
         return 1;
     if (timed(actor) || task->state == TASK_TIMEOUT)
@@ -84,7 +84,7 @@ static size_t index_of(const struct sim *sim, const struct plan_worker *worker)
 
 static bool instance_ready(const struct sup_task *task, const struct actor *actor)
 {
-    if (task->worker->trigger.given)
+    if (is_parent(task))
         return actor->opened && (!sup_state_final(task->state) || task->state == TASK_SUCCEEDED);
     bool ready = task->worker->ready.given ? actor->ready : actor->ever_started;
     return ready && (task->state == TASK_SUCCEEDED || (actor->alive && !actor->terminated));
@@ -94,7 +94,7 @@ static bool instance_meets(const struct sup_task *task, const struct actor *acto
 {
     switch (is) {
     case NEED_STARTED:
-        return task->worker->trigger.given ? actor->opened : actor->ever_started;
+        return is_parent(task) ? actor->opened : actor->ever_started;
     case NEED_READY:
         return instance_ready(task, actor);
     case NEED_SUCCEEDED:
@@ -217,6 +217,8 @@ static void check_spawn(struct sim *sim, const struct sup_task *task)
         check_needs(sim, task);
     if (actor->incarnation > 0 && task->parent == SUP_NO_TASK)
         note_started_again(sim, task);
+    if (is_item(task))
+        check_item_spawn(sim, task);
     if (!task->worker->service)
         check_slots(sim);
 }
@@ -328,7 +330,7 @@ static bool process_end_fits(struct sim *sim, const struct sup_task *task, const
         return actor->spawns == 0 && *task->reason &&
                (actor->judged && actor->judgement == 0) == (strcmp(task->reason, "its 'if' is false") == 0);
     case TASK_STOPPED:
-        return *task->reason && (sim->ending || sim->failed || task->worker->trigger.given ||
+        return *task->reason && (sim->ending || sim->failed || task->worker->trigger.given || is_item(task) ||
                                  actor->stopped || actor->leaving);
     default:
         return false;
@@ -338,7 +340,7 @@ static bool process_end_fits(struct sim *sim, const struct sup_task *task, const
 static void check_forget(struct sim *sim, const struct sup_task *task)
 {
     const struct actor *actor = actor_of(sim, task->ref.task);
-    bool trigger = task->worker->trigger.given && task->parent == SUP_NO_TASK;
+    bool trigger = is_parent(task);
     if (trigger && actor->again)
         return; /* stopped and to be armed again in one step */
     if (actor->forgotten || !sup_state_final(task->state))
@@ -347,6 +349,8 @@ static void check_forget(struct sim *sim, const struct sup_task *task)
         fault(sim, "%s is final and lives", task->name);
     if (actor->armed || actor->awaiting || ((actor->probing || actor->guarding) && sim->signals < 3))
         fault(sim, "%s is final and still waits for something", task->name);
+    if (trigger && task->worker->map.given)
+        check_map_end(sim, task);
     if (!trigger && !process_end_fits(sim, task, actor))
         fault(sim, "%s cannot be %s (%s)", task->name, sup_state_name(task->state), task->reason);
 }
@@ -395,6 +399,10 @@ void check_effect(struct sim *sim, const struct sup_effect *effect)
         check_forget(sim, &task);
     else if (effect->kind == SUP_ARM)
         check_arm(sim, &task, effect);
+    else if (effect->kind == SUP_ITEMS && !sup_state_final(task.state))
+        check_needs(sim, &task);
+    else if (effect->kind == SUP_STATUS && is_parent(&task) && task.worker->map.given)
+        check_map_record(sim, &task);
     else if (effect->kind == SUP_RENEW && !actor_of(sim, effect->ref.task)->forgotten)
         fault(sim, "%s is renewed before it was forgotten", task.name);
     else if (effect->kind == SUP_REMOVE)
@@ -433,14 +441,32 @@ void check_before(struct sim *sim, const struct sup_event *event)
     }
 }
 
+static bool has_failed(const struct sup_task *task)
+{
+    return task->state == TASK_FAILED || task->state == TASK_TIMEOUT || task->state == TASK_LOST;
+}
+
+/* Before the maps are judged that they belong to. */
+static void item_failures_count(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->effects.count; i++) {
+        struct sup_task task;
+        if (sim->effects.items[i].kind == SUP_FORGET &&
+            sup_task_at(sim->sup, sim->effects.items[i].ref.task, &task) && is_item(&task) &&
+            has_failed(&task))
+            map_item_failed(sim, &task, failure_status(&task, actor_of(sim, task.ref.task)));
+    }
+}
+
 static void failures_count(struct sim *sim)
 {
+    item_failures_count(sim);
     for (size_t i = 0; i < sim->effects.count; i++) {
         struct sup_task task;
         if (sim->effects.items[i].kind != SUP_FORGET ||
             !sup_task_at(sim->sup, sim->effects.items[i].ref.task, &task) || task.worker->optional)
             continue;
-        if (task.state != TASK_FAILED && task.state != TASK_TIMEOUT && task.state != TASK_LOST)
+        if (!has_failed(&task) || is_item(&task))
             continue;
         decide(sim, failure_status(&task, actor_of(sim, task.ref.task)));
         sim->failed = true;

@@ -45,6 +45,13 @@ static void trigger_make(struct sim *sim, struct plan_trigger *trigger)
     trigger->max = ONE_OF(sim, 0, 0, 1, 3);
 }
 
+static void map_make(struct sim *sim, struct plan_map *map)
+{
+    map->given = true;
+    map->count = ONE_OF(sim, 1, 2, 3, 8);
+    map->keep_going = chance(sim, 40);
+}
+
 static void success_make(struct sim *sim, size_t index, struct plan_worker *worker)
 {
     worker->success = sim->graph.success[index];
@@ -88,9 +95,12 @@ static void worker_make(struct sim *sim, size_t index)
     worker->when = chance(sim, 15) ? (struct expr *)&some_condition : NULL;
     if (chance(sim, 20))
         trigger_make(sim, &worker->trigger);
+    else if (chance(sim, 15))
+        map_make(sim, &worker->map);
     else
         worker->service = chance(sim, 25);
-    worker->restart_always = !worker->trigger.given && (worker->service ? chance(sim, 80) : chance(sim, 3));
+    worker->restart_always =
+        !worker->trigger.given && !worker->map.given && (worker->service ? chance(sim, 80) : chance(sim, 3));
     retry_make(sim, index, &worker->retry);
     worker->ready.given = chance(sim, 25);
     worker->ready.timeout_ms = ONE_OF(sim, 0, 1000, 3000);
@@ -137,7 +147,7 @@ static void needs_make(struct sim *sim, size_t index)
         worker->needs[worker->need_count++] = (struct plan_need){
             .worker = needed,
             .is = is,
-            .on_restart = worker->trigger.given
+            .on_restart = worker->trigger.given || worker->map.given
                               ? ON_RESTART_IGNORE
                               : (enum plan_on_restart)ONE_OF(sim, ON_RESTART_IGNORE, ON_RESTART_IGNORE,
                                                              ON_RESTART_RESTART, ON_RESTART_STOP),

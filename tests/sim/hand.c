@@ -52,14 +52,14 @@ static void expect_stop(struct sim *sim, const struct sup_task *task)
     actor->stopped = true;
     actor->again = false;
     doom(actor);
-    if (task->worker->trigger.given)
+    if (is_parent(task))
         doom_runs(sim, task->ref.task);
 }
 
 static void expect_restart(struct sim *sim, const struct sup_task *task)
 {
     struct actor *actor = actor_of(sim, task->ref.task);
-    if (task->worker->trigger.given) {
+    if (is_parent(task)) {
         actor->again = is_open(task, actor) && task->state != TASK_WAITING;
         if (actor->again)
             doom_runs(sim, task->ref.task);

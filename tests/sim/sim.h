@@ -5,7 +5,7 @@
 
 #include "sup.h"
 
-enum { WORKERS_MAX = 24, NEEDS_MAX = 4, EVENTS_MAX = 24 };
+enum { WORKERS_MAX = 24, NEEDS_MAX = 4, EVENTS_MAX = 24, ITEMS_MAX = 8 };
 
 struct graph {
     struct plan plan;
@@ -51,6 +51,12 @@ struct actor {
     /* By hand: is to end; is to start once it has; was stopped and not started since; was taken out; is gone.
      */
     bool doomed, again, stopped, leaving, removed;
+    /* Of a map: its items are being read; how many there are; bits of those that were begun, that failed; the
+     * status of the lowest of these. */
+    bool reading, refused;
+    int items;
+    uint32_t begun, broken;
+    int broken_status;
 };
 
 enum happening_kind {
@@ -108,6 +114,14 @@ void world_release(struct sim *sim);
 /* hand.c */
 void hand_draw(struct sim *sim);
 void hand_do(struct sim *sim, struct sup_event event);
+
+/* check_map.c */
+bool is_parent(const struct sup_task *task); /* a trigger or a map: it has no process of its own */
+bool is_item(const struct sup_task *task);
+void map_item_failed(struct sim *sim, const struct sup_task *run, int status);
+void check_item_spawn(struct sim *sim, const struct sup_task *run);
+void check_map_record(struct sim *sim, const struct sup_task *task);
+void check_map_end(struct sim *sim, const struct sup_task *task);
 
 /* check.c */
 void check_before(struct sim *sim, const struct sup_event *event);

@@ -109,6 +109,8 @@ static void changes_draw(struct sim *sim, struct sup_ref ref)
     happen(sim, random_range(sim, 0, 300), HAPPEN_CHANGE, event)->owed = true;
 }
 
+static const char *const digits[ITEMS_MAX] = {"0", "1", "2", "3", "4", "5", "6", "7"};
+
 static void spawned(struct sim *sim, const struct sup_event *event)
 {
     struct sup_task task;
@@ -119,6 +121,8 @@ static void spawned(struct sim *sim, const struct sup_event *event)
         return;
     struct sup_event end = {.kind = SUP_ENDED, .ref = event->ref};
     end_draw(sim, task.worker, &end);
+    if (is_item(&task))
+        end.text = str_of(digits[task.item]);
     happen(sim, random_range(sim, 0, chance(sim, 15) ? 10000 : 1500), HAPPEN_EVENT, end);
 }
 
@@ -173,6 +177,26 @@ static void ask_if(struct sim *sim, const struct sup_effect *effect)
     event.text = event.number < 0 ? STR("its 'if' is broken") : STR("");
     actor_of(sim, effect->ref.task)->asking = true;
     happen(sim, random_range(sim, 0, 300), HAPPEN_EVENT, event);
+}
+
+/* ---- Maps ---- */
+
+static void items_read(struct sim *sim, uint32_t task)
+{
+    struct actor *actor = actor_of(sim, task);
+    struct sup_event event = {.kind = SUP_ITEMS_COME, .ref = {task, 0}, .text = STR("no such file")};
+    actor->reading = actor->opened = true;
+    event.number = random_range(sim, 0, ITEMS_MAX);
+    if (chance(sim, 8))
+        event.kind = SUP_ITEMS_FAILED;
+    happen(sim, chance(sim, 50) ? 0 : random_range(sim, 0, 500), HAPPEN_EVENT, event);
+}
+
+static void items_come(struct actor *actor, const struct sup_event *event)
+{
+    actor->reading = false;
+    actor->refused = event->kind == SUP_ITEMS_FAILED;
+    actor->items = actor->refused ? 0 : (int)event->number;
 }
 
 /* ---- Triggers ---- */
@@ -274,8 +298,11 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
     case SUP_ARM:
         arm(sim, effect);
         break;
+    case SUP_ITEMS:
+        items_read(sim, effect->ref.task);
+        break;
     case SUP_DISARM:
-        actor->armed = false;
+        actor->armed = actor->reading = false;
         break;
     case SUP_SEND_FENCE:
         happen_in_order(sim, HAPPEN_EVENT, (struct sup_event){.kind = SUP_FENCE, .number = effect->number});
@@ -286,7 +313,9 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
         break;
     case SUP_RENEW:
         actor_renew(actor);
-        actor->forgotten = actor->opened = false;
+        actor->forgotten = actor->opened = actor->reading = actor->refused = false;
+        actor->items = 0;
+        actor->begun = actor->broken = 0;
         while (actor->cursor < actor->change_count) /* its session begins anew */
             actor->changes[actor->cursor++].owed = false;
         break;
@@ -302,15 +331,16 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
 }
 
 static const char *const effect_names[] = {
-    "spawn",  "probe",  "probe_end", "guard",     "guard_end", "ask_output", "terminate",
-    "kill",   "ask_if", "await",     "await_end", "arm",       "disarm",     "fence",
-    "status", "forget", "renew",     "remove",    "say",       "end",
+    "spawn", "probe",  "probe_end", "guard",     "guard_end", "ask_output", "terminate",
+    "kill",  "ask_if", "await",     "await_end", "arm",       "disarm",     "items",
+    "fence", "status", "forget",    "renew",     "remove",    "say",        "end",
 };
 static const char *const event_names[] = {
-    "begin",        "tick",           "spawned",       "spawn_failed",  "probes_hold", "unhealthy",
-    "output",       "ended",          "returned",      "condition",     "if",          "trigger",
-    "trigger_lost", "trigger_failed", "fence",         "stop",          "down",        "server_lost",
-    "start_tasks",  "stop_tasks",     "restart_tasks", "files_changed", "scale",
+    "begin",        "tick",       "spawned",       "spawn_failed",   "probes_hold",
+    "unhealthy",    "output",     "ended",         "returned",       "condition",
+    "if",           "trigger",    "trigger_lost",  "trigger_failed", "items_come",
+    "items_failed", "fence",      "stop",          "down",           "server_lost",
+    "start_tasks",  "stop_tasks", "restart_tasks", "files_changed",  "scale",
 };
 
 static void effect_show(const struct sim *sim, const struct sup_effect *effect)
@@ -414,6 +444,9 @@ static bool process_fits(struct sim *sim, const struct sup_event *event)
     case SUP_TRIGGER_LOST:
     case SUP_TRIGGER_FAILED:
         return actor->opened && !actor->forgotten;
+    case SUP_ITEMS_COME:
+    case SUP_ITEMS_FAILED:
+        return actor->reading;
     default:
         return true;
     }
@@ -446,6 +479,8 @@ static void process_event(struct sim *sim, const struct sup_event *event)
         over(sim, actor, event);
     } else if (event->kind == SUP_TRIGGER_LOST || event->kind == SUP_TRIGGER_FAILED) {
         actor->lost = true;
+    } else if (event->kind == SUP_ITEMS_COME || event->kind == SUP_ITEMS_FAILED) {
+        items_come(actor, event);
     }
     world_step(sim, *event);
 }
@@ -476,6 +511,8 @@ static void noise(struct sim *sim)
     struct sup_event event = {.ref = {number, actor->incarnation - 1}, .status = 1, .text = STR("7")};
     event.kind = (enum sup_event_kind)random_range(sim, SUP_TICK, SUP_FENCE);
     bool known = event.kind == SUP_TRIGGER_LOST || event.kind == SUP_TRIGGER_FAILED;
+    if ((event.kind == SUP_ITEMS_COME || event.kind == SUP_ITEMS_FAILED) && actor->reading)
+        return;
     if (known && (actor->opened || actor->armed))
         return;
     if ((event.kind == SUP_TRIGGER && actor->armed) || (event.kind == SUP_CONDITION && actor->awaiting) ||
