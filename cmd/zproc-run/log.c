@@ -184,6 +184,7 @@ static bool write_gap(struct log *log)
 
 static void append(struct log *log, struct str bytes, const void *by)
 {
+    logs_grew(log->run);
     while (bytes.len > 0) {
         size_t len = fitting(log, bytes);
         if (len == 0) {

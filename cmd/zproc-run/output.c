@@ -40,6 +40,9 @@ static void open_log(struct output *output, struct task *task)
         task->log = log_path(run, task, &err);
     if (task->log)
         output->log = log_open(run, task->log, output->settings, &err);
+    struct task *parent = run_task(run, task->parent);
+    if (parent && task->log && !parent->log)
+        parent->log = mem_text(task->log); /* the trigger's, which all of its runs write to */
     if (!output->log)
         run_say(run, 1, "%s: no log: %s", task->name, err.message);
 }

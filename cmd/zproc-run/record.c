@@ -119,6 +119,8 @@ static void add_more(struct buf *json, const struct task *task, const struct sup
         buf_add_text(json, ",\"optional\":true");
     if (!info->worker->start)
         buf_add_text(json, ",\"start\":false");
+    if (info->worker->log.timestamps)
+        buf_add_text(json, ",\"stamps\":true");
     if (failed)
         add_tail(json, task);
     if (task->notify && notify_status(task->notify)) {
@@ -245,6 +247,7 @@ void records_touch(struct run *run, uint32_t number)
 {
     struct records *records = &run->records;
     struct task *task = run_task(run, number);
+    logs_grew(run);
     if (!task)
         records->run_dirty = true;
     if (!has_record(task) || task->dirty)

@@ -353,7 +353,11 @@ static bool open_state(struct run *run, struct err *err)
     if (!settle(run, err))
         return false;
     services_open(run);
-    return true;
+    struct request fence = {.operation = OP_len}; /* answered when the services are known */
+    state_ask(run, &fence, (struct str){0}, NULL, SUP_NO_TASK, 0);
+    run_work(run);
+    return run_until(run, state_quiet, run->start_until) ||
+           start_fail(run, "the state server does not answer", err);
 }
 
 static bool is_served(const struct run *run)
@@ -436,6 +440,7 @@ static void finish(struct run *run)
     if (run->over) {
         publish_end(run);
         services_close(run);
+        logs_close(run);
         records_keep(run);
         report_summary(run);
     }
@@ -458,6 +463,7 @@ static void release(struct run *run)
     table_release(&run->tasks);
     table_release(&run->logs);
     services_release(&run->services);
+    logs_release(run);
     records_release(&run->records);
     sup_effects_release(&run->effects);
     sup_free(run->sup);

@@ -181,6 +181,8 @@ void state_keep(struct ask **owner, struct ask *ask);
 void state_cancel(struct run *run, struct ask **ask);
 /* Reads and writes what is possible. True when an answer was handed out. */
 bool state_pump(struct run *run);
+/* Nothing that is answered at once is on its way. */
+bool state_quiet(const struct run *run);
 size_t state_pending(const struct run *run);
 
 /* ---- key.c ---- */
@@ -328,6 +330,8 @@ struct picked {
     size_t count, capacity;
 };
 bool pick_tasks(struct run *run, const struct value *request, struct picked *picked, struct err *err);
+/* A single instance by its own name; NULL: there is none. */
+struct task *pick_instance(const struct run *run, struct str name);
 bool pick_group(struct run *run, struct str name, size_t *group, struct err *err);
 /* Parks a call; tasks may be NULL. */
 struct parked *call_park(struct run *run, int64_t call, parked_fn *check, const struct picked *picked);
@@ -341,6 +345,20 @@ void ask_restart(struct run *run, int64_t call, const struct value *request);
 void ask_signal(struct run *run, int64_t call, const struct value *request);
 void ask_scale(struct run *run, int64_t call, const struct value *request);
 void ask_down(struct run *run, int64_t call, const struct value *request);
+
+/* ---- logs.c: what workers have printed, for who asks for it ---- */
+
+struct reader;
+struct readers {
+    struct reader *first;
+    struct timer *timer; /* set while there is something new */
+};
+void ask_logs(struct run *run, int64_t call, const struct value *request);
+/* Something was written to a log, or a worker has ended. */
+void logs_grew(struct run *run);
+/* The run has ended: those that follow logs are given the rest. */
+void logs_close(struct run *run);
+void logs_release(struct run *run);
 
 /* ---- watch.c ---- */
 
@@ -604,6 +622,7 @@ struct run {
     uint32_t met;        /* how many tasks of sup were taken in */
     uint32_t born;       /* how many there were at the start */
     struct services services;
+    struct readers readers;
     size_t name_width;
     struct process *processes;
     struct table logs;          /* that are open, by path */

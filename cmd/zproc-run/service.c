@@ -14,8 +14,8 @@ static const struct {
     const char *name;
     call_fn *follow;
 } requests[] = {
-    {"start", ask_start},   {"stop", ask_stop},   {"restart", ask_restart},
-    {"signal", ask_signal}, {"scale", ask_scale}, {"down", ask_down},
+    {"start", ask_start}, {"stop", ask_stop}, {"restart", ask_restart}, {"signal", ask_signal},
+    {"scale", ask_scale}, {"down", ask_down}, {"logs", ask_logs},
 };
 
 /* ---- Answers ---- */
@@ -124,10 +124,18 @@ static void follow(struct run *run, int64_t call, const struct value *request)
     struct err err;
     for (size_t i = 0; name && i < LENGTH_OF(requests); i++)
         if (value_type(name) == VALUE_STRING && str_is(value_as_str(name), requests[i].name)) {
-            requests[i].follow(run, call, request);
+            if (!run->over || requests[i].follow == ask_logs)
+                requests[i].follow(run, call, request);
             return;
         }
     err_set(&err, ERR_UNSUPPORTED, "the supervisor does not know what to do with this request");
+    call_refuse(run, call, &err);
+}
+
+static void refuse_early(struct run *run, int64_t call)
+{
+    struct err err;
+    err_set(&err, ERR_BUSY, "the run is only just starting; ask again");
     call_refuse(run, call, &err);
 }
 
@@ -145,7 +153,9 @@ static void served(struct run *run, struct task *task, int64_t tag, struct reply
     const struct value *call = reply_field(reply, "call");
     AUTO_VALUE struct value *request = reply->value.data ? value_parse(reply->value, NULL) : NULL;
     serve(run, tag);
-    if (call && !run->over)
+    if (call && !run->begun)
+        refuse_early(run, value_as_int(call));
+    else if (call)
         follow(run, value_as_int(call), request);
 }
 
@@ -202,6 +212,13 @@ static bool refuse_name(const struct run *run, struct str name, struct err *err)
             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     free(names);
     return false;
+}
+
+struct task *pick_instance(const struct run *run, struct str name)
+{
+    size_t group = sup_group_find(run->sup, name);
+    uint32_t number = group == SIZE_MAX ? find_instance(run, name) : sup_group_task(run->sup, group, 0);
+    return number == SUP_NO_TASK ? NULL : run_task(run, number);
 }
 
 static bool pick_name(struct run *run, struct picked *picked, struct str name, struct err *err)

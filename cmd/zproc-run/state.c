@@ -483,6 +483,11 @@ bool state_pump(struct run *run)
     return any;
 }
 
+bool state_quiet(const struct run *run)
+{
+    return run->state.closed || (run->state.quick == 0 && run->state.queued == 0);
+}
+
 size_t state_pending(const struct run *run)
 {
     return run->state.asks.count + run->state.queued;

@@ -147,6 +147,14 @@ bool records_find(struct records *records, struct context *context, const char *
     return err->code != ERR_NONE ? false : err_set(err, ERR_NOT_FOUND, "the run '%s' has no records", id);
 }
 
+bool records_past(struct records *records, const struct records *live)
+{
+    struct str id = record_text(records_run(live), "id");
+    AUTO_FREE char *text = mem_copy(id.data, id.len);
+    *records = (struct records){0};
+    return !address_named(live->context) && *text && read_past(records, live->context, text);
+}
+
 /* ---- Changes ---- */
 
 static void take_change(struct records *records, const struct value *change, record_fn *changed, void *ctx)

@@ -29,6 +29,8 @@ bool records_read_space(struct records *records, struct context *context, const 
 /* The same of the run with this id; from its folder when its server is gone already. */
 bool records_find(struct records *records, struct context *context, const char *space, const char *id,
                   struct err *err);
+/* What a run left in its folder, whose records these were while it went on. To be released when true. */
+bool records_past(struct records *records, const struct records *live);
 void records_release(struct records *records);
 /* Gets a record that is new. */
 typedef void record_fn(void *ctx, struct str name, const struct value *record);

@@ -183,6 +183,11 @@ void mask_stream_release(struct mask_stream *stream);
 /* All of a text at once. */
 void mask_whole(const struct mask *mask, struct str text, struct buf *out);
 
+/* Base64 (RFC 4648) with padding. */
+void base64_add(struct buf *buf, struct str bytes);
+/* False: it is none; what was good before is added. */
+bool base64_read(struct buf *buf, struct str text);
+
 /* ---- Tables ------------------------------------------------------------------------------------ */
 
 /* Hash table from byte strings to pointers. It borrows the keys: the bytes must live as long as their

@@ -133,6 +133,19 @@ int spawn_process(const struct child_spec *spec, const int descriptors[3], struc
  * none. The caller frees it. */
 char *spawn_find(const char *command, char *const *env);
 
+/* ---- Log files ---- */
+
+/* {0}: before the oldest that is kept. */
+struct log_place {
+    uint64_t file; /* its inode */
+    int64_t at;
+};
+/* Appends up to max bytes from the place on and moves it; goes on in the file that came after one that was
+ * rotated away (PATH.1, PATH.2 …). False: there are no more now. */
+bool log_read(const char *path, struct log_place *place, size_t max, struct buf *out);
+/* The place where the last lines begin; 0: the end. */
+void log_seek(const char *path, int64_t lines, struct log_place *place);
+
 /* ---- Probes ---- */
 
 struct probe;
