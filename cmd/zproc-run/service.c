@@ -92,18 +92,13 @@ void services_check(struct run *run)
         parked_check(run, false);
 }
 
-static bool are_answered(const struct run *run)
-{
-    return run->state.closed || (run->state.quick == 0 && run->state.queued == 0);
-}
-
 void services_close(struct run *run)
 {
     if (!run->services.parked || run->state.closed)
         return;
     parked_check(run, true);
     run_work(run);
-    run_until(run, are_answered, time_now_ms() + END_MS);
+    run_until(run, state_quiet, time_now_ms() + END_MS);
 }
 
 void services_release(struct services *services)

@@ -114,7 +114,7 @@ END
     (cd / && exec zproc -a "$address" logs -f talks) >"got.$i" 2>"err.$i" 3>&- &
     pids+=($!)
   done
-  poll_until sh -c '[ "$(zproc stats --json | jq .waits)" -ge 5 ]'
+  poll_until sh -c '[ "$(zproc stats --json | jq .parked)" -ge 7 ]'
   zproc set go 1
   for i in 1 2 3 4; do
     wait "${pids[i - 1]}"

@@ -54,6 +54,7 @@ _zproc_commands() {
     'scale:Give a worker N instances'
     'down:End the run\: stop everything in order'
     'up:Run a manifest in the background'
+    'logs:Print what workers have printed'
     'help:Show help, or that of a command'
   )
   _describe -t commands command commands
@@ -831,6 +832,24 @@ _zproc() {
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' \
         '*:\[WORKER...\]: ' ;;
+    logs)
+      _arguments -s -S \
+        '(-f --follow)'{-f,--follow}'[go on with what comes, until the workers have ended]' \
+        '(-n --lines)'{-n,--lines}'[only the last N lines of each]:N: ' \
+        '(-t --timestamps)'{-t,--timestamps}'[with the time of each line, where the log has it]' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:\[NAME...\]: ' ;;
     help) _zproc_commands ;;
   esac
 }
