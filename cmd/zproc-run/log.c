@@ -19,6 +19,7 @@ struct log {
     int fd;
     int users;
     int64_t size, max; /* max 0: it is never rotated */
+    int64_t line_at;   /* where its last line begins */
     int64_t keep;
     const void *open_by; /* whose line has no end yet; NULL: it ends with a line */
     uint64_t lost;       /* bytes that could not be written since the last that could */
@@ -51,6 +52,7 @@ static void look(struct log *log)
     log->size = plain ? (int64_t)st.st_size : 0;
     log->max = plain ? log->max : 0;
     log->open_by = log->size > 0 && ends_within_line(log->path, log->size) ? log : NULL;
+    log->line_at = log->size;
 }
 
 struct log *log_open(struct run *run, const char *path, const struct plan_log *settings, struct err *err)
@@ -127,7 +129,7 @@ static void rotate(struct log *log)
 }
 
 /* How many bytes of these go into the file as it is; 0: it is to be rotated first. Only whole lines are put
- * apart, so that a line is never cut. */
+ * apart, so that no line is cut but one that would fill a file by itself. */
 static size_t fitting(const struct log *log, struct str bytes)
 {
     int64_t room = log->max > log->size ? log->max - log->size : 0;
@@ -136,7 +138,7 @@ static size_t fitting(const struct log *log, struct str bytes)
     const char *last = room > 0 ? memrchr(bytes.data, '\n', (size_t)room) : NULL;
     if (last)
         return (size_t)(last - bytes.data) + 1;
-    if (!log->open_by && log->size > 0)
+    if (log->size > 0 && (!log->open_by || log->size - log->line_at >= log->max))
         return 0;
     const char *end = memchr(bytes.data, '\n', bytes.len);
     return end ? (size_t)(end - bytes.data) + 1 : bytes.len;
@@ -162,6 +164,9 @@ static bool write_bytes(struct log *log, struct str bytes, const void *by)
         lose(log, bytes, errno);
         return false;
     }
+    const char *newline = memrchr(bytes.data, '\n', bytes.len);
+    if (newline)
+        log->line_at = log->size + (newline + 1 - bytes.data);
     log->size += (int64_t)bytes.len;
     log->open_by = bytes.data[bytes.len - 1] == '\n' ? NULL : by;
     return true;

@@ -444,6 +444,7 @@ static void finish(struct run *run)
         records_keep(run);
         report_summary(run);
     }
+    server_leave(run);
     state_close(run);
     if (run->processes)
         end_processes(run);

@@ -123,7 +123,9 @@ void server_missed(struct run *run, const struct err *why);
 void server_taken_up(struct run *run);
 /* The timer of the above, and of server_stop. */
 void server_timer(void *ctx);
-/* Stops it (runs the loop) and removes its socket. */
+/* From here on it is not connected to any more, though it may only just come to serve. */
+void server_leave(struct run *run);
+/* After that: stops it (runs the loop) and removes its socket. */
 void server_stop(struct run *run);
 
 /* ---- state.c: the connection; requests never block the loop ---- */

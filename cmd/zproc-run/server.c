@@ -303,10 +303,15 @@ static void server_again(struct run *run)
     server_lost(run, err.message);
 }
 
+void server_leave(struct run *run)
+{
+    run->server.closing = true;
+    ready_close(run);
+}
+
 void server_stop(struct run *run)
 {
     struct server *server = &run->server;
-    server->closing = true;
     if (server->child) {
         child_signal(server->child, SIGTERM);
         timer_set(server->timer, time_now_ms() + STOP_GRACE_MS);
@@ -316,7 +321,6 @@ void server_stop(struct run *run)
     if (server->timer)
         timer_free(server->timer);
     server->timer = NULL;
-    ready_close(run);
     endpoint_close(&server->endpoint);
     persist_remove(server);
     free(server->end);

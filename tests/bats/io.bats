@@ -68,6 +68,20 @@ EOF
   [ "$(cat logs/w.log.3 logs/w.log.2 logs/w.log.1 logs/w.log | tail -n 5001)" = "$(seq 1000 6000)" ]
 }
 
+@test "a line without end does not fill the disk" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w: {run: 'head -c 10000000 /dev/zero | tr "\0" x; echo; echo last', log: {file: w.log, max_size: 100KiB, keep: 2}}
+EOF
+  run -0 zproc run --output quiet
+  for file in w.log w.log.1 w.log.2; do
+    [ "$(stat -c %s $file)" -lt 300000 ]
+  done
+  [ ! -e w.log.3 ]
+  [ "$(tail -n 1 w.log | cut -b 26-)" = last ]
+}
+
 @test "instances that share a log take turns line by line, over restarts and rotations" {
   manifest <<'EOF'
 version: 1

@@ -12,6 +12,7 @@ setup() {
 #!/bin/sh
 cd "$BATS_TEST_TMPDIR"
 if test -e never; then touch starting; exec sleep 1000; fi
+if test -e late; then trap 'exec "$ZPROC_BIN/zproc-server" "\$@"' TERM; touch starting; while :; do sleep 0.02; done; fi
 if test -e slow; then touch starting; until test -e go; do sleep 0.02; done; touch back; fi
 exec "$ZPROC_BIN/zproc-server" "\$@"
 EOF
@@ -124,6 +125,17 @@ EOF
   run_end 130
   [ $((${EPOCHREALTIME/./} - ${start/./})) -lt 3000000 ]
   grep -q "interrupted before anything was started" err
+}
+
+@test "a server that comes only when the run is being ended is left alone" {
+  touch late
+  manifest <<'EOF'
+  worker: {run: 'true'}
+EOF
+  run_start
+  poll_until test -e starting
+  kill -INT "$RUN"
+  run_end 130
 }
 
 @test "a signal ends a run whose server does not answer, and time does" {

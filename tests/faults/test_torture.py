@@ -49,6 +49,13 @@ def is_zombie(pid):
     return b") Z " in read("/proc/%d/stat" % pid)
 
 
+def is_socket(path):
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
 class Run:
     """A run in a folder of its own; every process below it has a mark in its environment."""
 
@@ -98,8 +105,7 @@ class Run:
         names = [" ".join((str(pid), read("/proc/%d/cmdline" % pid).replace(b"\0", b" ").decode(errors="replace")))
                  for pid in self.living()]
         for folder, _, files in os.walk(self.folder):
-            names += [folder + "/" + file for file in files
-                      if stat.S_ISSOCK(os.lstat(folder + "/" + file).st_mode)]
+            names += [folder + "/" + file for file in files if is_socket(folder + "/" + file)]
         for folder, _, files in os.walk(self.runtime):  # the user's own folder there stays, for the next run
             names += [folder + "/" + file for file in files]
         return names + [".zproc/address"] * self.has(".zproc/address")
@@ -270,7 +276,7 @@ workers:
             time.sleep(0.02)
         self.ends(run, 1, patience=300)
         self.assertIn("retry %d of %d" % (EXITS - 1, EXITS - 1), run.text("err"))
-        self.assertLess(max(seen) - min(seen), 16, seen)
+        self.assertLess(max(seen), 32, seen)
         self.assertLess(sizes[-1] - sizes[len(sizes) // 4], 4096 * SLOW, "pages gained")
 
     def test_no_descriptor_is_lost(self):
@@ -362,6 +368,16 @@ workers:
         self.ends(run, 0)
         self.assertIn("40 succeeded", run.text("err"))
 
+    def test_no_more_descriptors(self):
+        """What cannot be started for want of descriptors fails with why; the rest goes on."""
+        run = self.start("""
+workers:
+  w: {run: "echo up; exec sleep 1", replicas: 100}
+""", "--fail", "keep-going", before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)))
+        self.ends(run, 125)
+        self.assertIn("Too many open files", run.text("err"))
+        self.assertRegex(run.text("err"), r"[0-9]+ succeeded, [0-9]+ failed")
+
     # ---- kill -9 ----
 
     MANIFEST = """
@@ -396,6 +412,8 @@ workers:
                 except ProcessLookupError:
                     pass
                 self.ends(run, *statuses)
+                if victim == "server" and run.process.returncode == 125:
+                    self.assertIn("the state server ended while it was starting", run.text("err"))
 
     def test_kill_guardian(self):
         self.rounds("guardian", -9, 0)
@@ -404,8 +422,9 @@ workers:
         self.rounds("supervisor", 125, 0)
 
     def test_kill_server(self):
-        """Jobs that were talking to it are not hurt; the run ends as if nothing had been."""
-        self.rounds("server", 0)
+        """Jobs that were talking to it are not hurt; the run ends as if nothing had been. One that dies before it
+        serves is not tried again."""
+        self.rounds("server", 0, 125)
 
     def test_kill_all_at_once(self):
         rng = random.Random("%d all" % SEED)
@@ -420,6 +439,19 @@ workers:
                     except ProcessLookupError:
                         pass
                 self.ends(run, 125, 0)
+
+    def test_signals(self):
+        """One to four signals, together or apart: the run ends, and at the latest at the third."""
+        rng = random.Random("%d signals" % SEED)
+        for number in range(ROUNDS * 2):
+            with self.subTest(round=number, seed=SEED):
+                run = self.start(self.MANIFEST)
+                time.sleep(rng.random() * 0.6)
+                first = rng.choice((signal.SIGINT, signal.SIGTERM))
+                for _ in range(rng.randint(1, 4)):
+                    run.process.send_signal(first)
+                    time.sleep(rng.choice((0, 0.01, 0.3)))
+                self.ends(run, 0, 128 + first, -first)  # -first: before the guardian was there
 
     # ---- Rest ----
 
