@@ -32,10 +32,9 @@ static const struct {
     const char *path;
     writer *write;
 } files[] = {
-    {"configs/zproc.schema.json", schema_write},
-    {"cmd/zproc/completions/zproc.bash", bash_write},
-    {"cmd/zproc/completions/zproc.zsh", zsh_write},
-    {"cmd/zproc/completions/zproc.fish", fish_write},
+    {"configs/zproc.schema.json", schema_write},      {"cmd/zproc/completions/zproc.bash", bash_write},
+    {"cmd/zproc/completions/zproc.zsh", zsh_write},   {"cmd/zproc/completions/zproc.fish", fish_write},
+    {"tests/fuzz/request.dict", request_words_write}, {"tests/fuzz/manifest.dict", manifest_words_write},
 };
 
 struct generator {

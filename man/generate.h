@@ -14,7 +14,7 @@ writer keys_write, refused_keys_write;
 /* Parts of zproc-protocol.7 */
 writer ops_write, fields_write, codes_write;
 /* Whole files */
-writer schema_write, bash_write, zsh_write, fish_write;
+writer schema_write, bash_write, zsh_write, fish_write, request_words_write, manifest_words_write;
 
 /* A part of libzproc.3, from the text of zproc.h. */
 bool header_write(struct str text, struct buf *out, struct err *err);

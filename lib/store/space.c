@@ -37,9 +37,11 @@ static struct version *entry_newest(const struct entry *entry)
 
 const struct version *entry_version(const struct entry *entry, int64_t at)
 {
+    if (entry->count == 0)
+        return NULL;
     const struct version *versions = entry->versions + entry->first;
     size_t low = 0, high = entry->count;
-    if (high && versions[high - 1].revision <= at)
+    if (versions[high - 1].revision <= at)
         return &versions[high - 1];
     while (low < high) { /* the first version behind `at` */
         size_t middle = low + (high - low) / 2;
