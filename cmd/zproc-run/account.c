@@ -93,10 +93,10 @@ static bool check(const struct run *run, const struct plan_worker *worker, struc
     return true;
 }
 
-bool accounts_check(const struct run *run, struct err *err)
+bool accounts_check(const struct run *run, const struct plan *plan, struct err *err)
 {
-    for (size_t i = 0; i < run->plan->worker_count; i++) {
-        const struct plan_worker *worker = &run->plan->workers[i];
+    for (size_t i = 0; i < plan->worker_count; i++) {
+        const struct plan_worker *worker = &plan->workers[i];
         if (worker->user && !check(run, worker, err))
             return err_wrap(err, "%s:%zu: the worker '%s' has 'user: %s'", worker->place.file,
                             worker->place.line, worker->name, worker->user);

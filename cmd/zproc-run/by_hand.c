@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SCALE_MAX 10000
+#define SCALE_MAX  10000
+#define RETURN_MAX (1024 * 1024)
 
 /* {"workers": [one object a task]} of those that are done. */
 static void answer_tasks(struct run *run, const struct parked *parked)
@@ -182,18 +183,24 @@ void ask_signal(struct run *run, int64_t call, const struct value *request)
 
 /* ---- scale ---- */
 
-static bool scale_done(struct run *run, struct parked_task *task, bool over)
+static bool is_gone(struct run *run, struct parked_task *task, bool over)
 {
     return over || !run_task(run, task->number);
 }
 
 /* When those that were taken out have ended. */
-static bool scale_check(struct run *run, struct parked *parked, bool over)
+static bool gone_check(struct run *run, struct parked *parked, bool over)
 {
-    if (!tasks_done(run, parked, over, scale_done))
+    if (!tasks_done(run, parked, over, is_gone))
         return false;
-    call_answer(run, parked->call, STR("{}"));
+    call_answer(run, parked->call, str_of(parked->json));
     return true;
+}
+
+void call_when_gone(struct run *run, int64_t call, const struct picked *picked, char *json)
+{
+    struct parked *parked = call_park(run, call, gone_check, picked);
+    parked->json = json;
 }
 
 struct scaling {
@@ -238,10 +245,38 @@ void ask_scale(struct run *run, int64_t call, const struct value *request)
             leaving.tasks[leaving.count++] = sup_group_task(run->sup, event->group, k);
         }
     }
-    call_park(run, call, scale_check, &leaving);
+    call_when_gone(run, call, &leaving, mem_text("{}"));
     free(leaving.tasks);
     for (size_t i = 0; i < scaling.count; i++)
         run_event(run, scaling.events[i]);
+}
+
+/* ---- return ---- */
+
+/* What a worker says of itself; its next attempt can say something else. */
+void ask_return(struct run *run, int64_t call, const struct value *request)
+{
+    const struct value *number = map_get(request, STR("task")), *value = map_get(request, STR("value"));
+    AUTO_BUF struct buf json = {0};
+    struct sup_task info;
+    struct err err;
+    bool known = number && value && value_type(number) == VALUE_INT && value_as_int(number) >= 0 &&
+                 sup_task_at(run->sup, (uint32_t)value_as_int(number), &info);
+    if (value)
+        value_print(&json, value);
+    if (!known || !sup_task_lives(run->sup, info.ref.task))
+        err_set(&err, ERR_CONFLICT, "the worker that this result is of does not run (any more)");
+    else if (json.len > RETURN_MAX)
+        err_set(&err, ERR_TOO_LARGE, "a result can have %d KiB; write it to the state or a file instead",
+                RETURN_MAX / 1024);
+    else
+        err.code = ERR_NONE;
+    if (err.code != ERR_NONE) {
+        call_refuse(run, call, &err);
+        return;
+    }
+    run_event(run, (struct sup_event){.kind = SUP_RETURNED, .ref = info.ref, .text = buf_str(&json)});
+    call_answer(run, call, STR("{}"));
 }
 
 /* ---- down ---- */

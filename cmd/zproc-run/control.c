@@ -35,7 +35,7 @@ static void signal_came(struct run *run, int number, bool direct)
     if (same)
         return;
     if (number == SIGHUP && run->options->background >= 0)
-        run_say(run, 1, "to reload the manifest on SIGHUP is not supported yet");
+        reload_run(run);
     else
         stop_by(run, number);
 }

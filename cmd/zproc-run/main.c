@@ -64,15 +64,6 @@ static struct plan *load(const struct options *options, bool colour)
     return plan;
 }
 
-/* What the command line says over the manifest. */
-static void override(struct plan *plan, const struct options *options)
-{
-    if (options->jobs >= 0)
-        plan->run.jobs = options->jobs;
-    if (options->fail >= 0)
-        plan->run.fail = (enum plan_fail)options->fail;
-}
-
 static int act(struct run *run)
 {
     const struct options *options = run->options;
@@ -114,10 +105,13 @@ int main(int argc, char **argv)
         run.plan = load(&options, run.colour);
     }
     if (run.plan) {
-        override(run.plan, &options);
+        options_apply(&options, run.plan);
         status = act(&run);
     }
     plan_free(run.plan);
+    for (size_t i = 0; i < run.plan_count; i++)
+        plan_free(run.plans[i]);
+    free(run.plans);
     options_release(&options);
     free(programs);
     free(path);

@@ -167,3 +167,11 @@ void options_release(struct options *options)
     free(options->vars);
     free(options->workers);
 }
+
+void options_apply(const struct options *options, struct plan *plan)
+{
+    if (options->jobs >= 0)
+        plan->run.jobs = options->jobs;
+    if (options->fail >= 0)
+        plan->run.fail = (enum plan_fail)options->fail;
+}

@@ -40,6 +40,7 @@ static struct task *task_new(struct run *run, const struct sup_task *info)
     struct task *task = mem_new(sizeof *task);
     *task = (struct task){.number = info->ref.task,
                           .worker = info->worker,
+                          .plan = info->plan,
                           .name = mem_text(info->name),
                           .group = info->group,
                           .replica = info->replica,
@@ -338,7 +339,7 @@ static bool settle(struct run *run, struct err *err)
     return run_until(run, is_settled, run->start_until) || start_fail(run, late, err);
 }
 
-/* Two round trips: claim and initial state; then records and every session. */
+/* Two round trips: claim and initial state; then services, records and every session. */
 static bool open_state(struct run *run, struct err *err)
 {
     records_claim(run);
@@ -349,15 +350,9 @@ static bool open_state(struct run *run, struct err *err)
         return err_set(err, ERR_INTERNAL, "the run was not started");
     run->born = sup_task_count(run->sup);
     meet_tasks(run, run->rev);
-    records_publish(run);
-    if (!settle(run, err))
-        return false;
     services_open(run);
-    struct request fence = {.operation = OP_len}; /* answered when the services are known */
-    state_ask(run, &fence, (struct str){0}, NULL, SUP_NO_TASK, 0);
-    run_work(run);
-    return run_until(run, state_quiet, run->start_until) ||
-           start_fail(run, "the state server does not answer", err);
+    records_publish(run);
+    return settle(run, err);
 }
 
 static bool is_served(const struct run *run)
@@ -403,7 +398,8 @@ static bool start(struct run *run, struct err *err)
     if (!reach_server(run, err))
         return false;
     record_address(run);
-    return accounts_check(run, err) && open_state(run, err) && (!background || background_tell(run, err));
+    return accounts_check(run, run->plan, err) && open_state(run, err) &&
+           (!background || background_tell(run, err));
 }
 
 static bool none_runs(const struct run *run)

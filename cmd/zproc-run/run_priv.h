@@ -31,6 +31,8 @@ struct options {
 /* False with err when something is wrong with them. */
 bool options_parse(struct options *options, int argc, char **argv, struct err *err);
 void options_release(struct options *options);
+/* What the command line says over the manifest. */
+void options_apply(const struct options *options, struct plan *plan);
 
 /* ---- folder.c: .zproc of the manifest's folder, and the folder of this run in it ---- */
 
@@ -248,6 +250,7 @@ struct event {
 struct task {
     uint32_t number;
     const struct plan_worker *worker;
+    const struct plan *plan; /* of the worker */
     char *name;
     int replica;
     uint32_t parent;
@@ -309,6 +312,7 @@ struct parked_task {
 struct parked {
     int64_t call;
     parked_fn *check;
+    char *json; /* an answer that is known already; NULL: none */
     struct parked_task *tasks;
     size_t count, done; /* those before `done` need no second look */
     struct parked *next;
@@ -346,6 +350,7 @@ void ask_stop(struct run *run, int64_t call, const struct value *request);
 void ask_restart(struct run *run, int64_t call, const struct value *request);
 void ask_signal(struct run *run, int64_t call, const struct value *request);
 void ask_scale(struct run *run, int64_t call, const struct value *request);
+void ask_return(struct run *run, int64_t call, const struct value *request);
 void ask_down(struct run *run, int64_t call, const struct value *request);
 
 /* ---- logs.c: what workers have printed, for who asks for it ---- */
@@ -361,6 +366,16 @@ void logs_grew(struct run *run);
 /* The run has ended: those that follow logs are given the rest. */
 void logs_close(struct run *run);
 void logs_release(struct run *run);
+
+/* When these are gone: answers with json (owned by the call from now on). */
+void call_when_gone(struct run *run, int64_t call, const struct picked *picked, char *json);
+
+/* ---- reload.c: workers that join and leave ---- */
+
+void ask_reload(struct run *run, int64_t call, const struct value *request);
+void ask_spawn(struct run *run, int64_t call, const struct value *request);
+/* The manifest is read again, as the signal SIGHUP asks for. */
+void reload_run(struct run *run);
 
 /* ---- watch.c ---- */
 
@@ -454,7 +469,7 @@ struct account {
 bool account_find(struct account *account, const char *text, struct err *err);
 void account_release(struct account *account);
 /* Whether every worker can run as the user that it names. */
-bool accounts_check(const struct run *run, struct err *err);
+bool accounts_check(const struct run *run, const struct plan *plan, struct err *err);
 
 /* ---- launch.c ---- */
 
@@ -592,7 +607,9 @@ void report_summary(struct run *run);
 
 struct run {
     const struct options *options;
-    struct plan *plan;
+    struct plan *plan; /* the newest; those before and those of workers that were added stay to the end */
+    struct plan **plans;
+    size_t plan_count, plan_capacity;
     const char *programs; /* folder of zproc-server */
     const char *path;     /* folder of zproc: first on PATH */
     char id[32];

@@ -52,11 +52,12 @@ static struct value *need_value(const struct run *run, const struct plan_worker 
     return value_ref(value_len(list) == 1 ? list_at(list, 0) : list);
 }
 
-static struct value *needs_value(const struct run *run, const struct plan_worker *worker)
+static struct value *needs_value(const struct run *run, const struct task *task)
 {
     struct value *map = value_map();
+    const struct plan_worker *worker = task->worker;
     for (size_t i = 0; i < worker->need_count; i++) {
-        const struct plan_worker *need = &run->plan->workers[worker->needs[i].worker];
+        const struct plan_worker *need = &task->plan->workers[worker->needs[i].worker];
         map_set(map, str_of(worker->needs[i].name), need_value(run, need));
     }
     return map;
@@ -70,7 +71,7 @@ struct value *scope_names(const struct scope *scope)
     map_set(names, STR("worker"), text_value(scope->task->worker->name));
     map_set(names, STR("replica"), value_int(scope->task->replica));
     map_set(names, STR("run"), run_value(scope->run));
-    map_set(names, STR("needs"), needs_value(scope->run, scope->task->worker));
+    map_set(names, STR("needs"), needs_value(scope->run, scope->task));
     return names;
 }
 

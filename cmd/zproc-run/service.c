@@ -14,8 +14,9 @@ static const struct {
     const char *name;
     call_fn *follow;
 } requests[] = {
-    {"start", ask_start}, {"stop", ask_stop}, {"restart", ask_restart}, {"signal", ask_signal},
-    {"scale", ask_scale}, {"down", ask_down}, {"logs", ask_logs},
+    {"start", ask_start},   {"stop", ask_stop}, {"restart", ask_restart}, {"signal", ask_signal},
+    {"scale", ask_scale},   {"down", ask_down}, {"spawn", ask_spawn},     {"return", ask_return},
+    {"reload", ask_reload}, {"logs", ask_logs},
 };
 
 /* ---- Answers ---- */
@@ -52,6 +53,7 @@ static void parked_free(struct parked *parked)
         buf_release(&parked->tasks[i].answer);
     }
     free(parked->tasks);
+    free(parked->json);
     free(parked);
 }
 

@@ -490,5 +490,5 @@ bool state_quiet(const struct run *run)
 
 size_t state_pending(const struct run *run)
 {
-    return run->state.asks.count + run->state.queued;
+    return run->state.quick + run->state.queued;
 }

@@ -79,3 +79,29 @@ bool call_print(const struct context *context, const struct value *answer,
         print(&text, list_at(workers, i));
     return text.len == 0 || output_write(&text, err);
 }
+
+void call_print_pid(struct buf *line, const struct value *worker)
+{
+    const struct value *pid = map_get(worker, STR("pid"));
+    if (pid && value_as_int(pid) > 0)
+        buf_add_int(line, value_as_int(pid));
+    else
+        buf_add_char(line, '-');
+    buf_add_char(line, '\n');
+}
+
+bool call_started(const struct value *answer, struct err *err)
+{
+    const struct value *workers = map_get(answer, STR("workers"));
+    for (size_t i = 0; workers && i < value_len(workers); i++) {
+        const struct value *worker = list_at(workers, i), *why = map_get(worker, STR("error"));
+        const struct value *already = map_get(worker, STR("already"));
+        struct str name = value_as_str(map_get(worker, STR("name")));
+        if (why)
+            return err_set(err, ERR_CONFLICT, "'%.*s' did not start: %.*s", STR_ARG(name),
+                           STR_ARG(value_as_str(why)));
+        if (already && value_as_bool(already))
+            return err_set(err, ERR_CONFLICT, "'%.*s' runs already, or waits to", STR_ARG(name));
+    }
+    return true;
+}

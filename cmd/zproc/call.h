@@ -25,5 +25,9 @@ bool call_ask(struct context *context, struct buf *json, struct value **answer, 
 /* A line for every item of the answer's list `workers`: what `print` appends. With --json the list. */
 bool call_print(const struct context *context, const struct value *answer,
                 void (*print)(struct buf *line, const struct value *worker), struct err *err);
+/* The process id of one of `workers`, - for none. */
+void call_print_pid(struct buf *line, const struct value *worker);
+/* False with the first of `workers` that did not start, or ran already. */
+bool call_started(const struct value *answer, struct err *err);
 
 #endif

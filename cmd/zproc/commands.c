@@ -9,7 +9,8 @@ extern const struct command cmd_watch, cmd_events, cmd_go_live;
 extern const struct command cmd_server, cmd_ping, cmd_stats, cmd_keygen;
 extern const struct command cmd_run, cmd_check, cmd_map;
 extern const struct command cmd_ps, cmd_logs, cmd_up, cmd_wait;
-extern const struct command cmd_start, cmd_stop, cmd_restart, cmd_signal, cmd_scale, cmd_down;
+extern const struct command cmd_start, cmd_stop, cmd_restart, cmd_signal, cmd_scale, cmd_down, cmd_spawn,
+    cmd_return, cmd_reload;
 
 const struct command *const commands[] = {
     &cmd_get,     &cmd_has,  &cmd_keys,   &cmd_values,  &cmd_items,   &cmd_len,        &cmd_eval,
@@ -18,12 +19,11 @@ const struct command *const commands[] = {
     &cmd_atomic,  &cmd_txn,  &cmd_dump,   &cmd_load,    &cmd_watch,   &cmd_events,     &cmd_go_live,
     &cmd_server,  &cmd_ping, &cmd_stats,  &cmd_keygen,  &cmd_run,     &cmd_check,      &cmd_map,
     &cmd_ps,      &cmd_wait, &cmd_start,  &cmd_stop,    &cmd_restart, &cmd_signal,     &cmd_scale,
-    &cmd_down,    &cmd_up,   &cmd_logs,   NULL,
+    &cmd_down,    &cmd_up,   &cmd_logs,   &cmd_spawn,   &cmd_return,  &cmd_reload,     NULL,
 };
 
 const char *const commands_later[] = {
-    "attach", "graph",  "import", "init",    "results", "spawn",
-    "return", "reload", "top",    "history", "report",  NULL,
+    "attach", "graph", "import", "init", "results", "top", "history", "report", NULL,
 };
 
 const struct command *command_find(const char *name)

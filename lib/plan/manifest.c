@@ -256,6 +256,9 @@ void manifest_read(struct loader *loader, const struct node *root)
     options_vars_read(loader);
     namespaces_read(loader, root);
     workers_read(loader, root);
+    const struct plan *plan = loader->plan;
+    definition_make(loader, &manifest_section, root,
+                    (const struct plan_env *const[]){&plan->file_env, &plan->env}, &loader->plan->definition);
     graph_check(loader);
     graph_select(loader);
 }

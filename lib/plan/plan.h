@@ -181,8 +181,24 @@ struct plan_launcher {
     struct plan_texts run; /* goes in front of a worker's command */
 };
 
+/* The keys of the manifest or of a worker that say something else than what holds without them, each in one
+ * spelling whatever way it was written; defaults and templates are merged in. */
+struct plan_spelling {
+    const char *key;
+    char *text;
+};
+struct plan_definition {
+    struct plan_spelling *items;
+    size_t count;
+};
+/* The first key that differs but for the ignored ones (which end with NULL); NULL: none. */
+const char *plan_difference(const struct plan_definition *a, const struct plan_definition *b,
+                            const char *const *ignored);
+const char *plan_spelled(const struct plan_definition *definition, const char *key); /* "": not there */
+
 struct plan_worker {
     char *name, *description;
+    struct plan_definition definition;
     struct plan_place place;
     struct plan_command run;
     struct plan_texts args;
@@ -237,6 +253,7 @@ enum plan_fail { FAIL_FAST, FAIL_FINISH, FAIL_KEEP_GOING };
 enum plan_durability { PLAN_PROCESS, PLAN_SECOND, PLAN_ALWAYS };
 struct plan {
     char *file; /* as the user named it */
+    struct plan_definition definition;
     char *name;
     char *dir; /* absolute folder of the manifest: relative paths start here */
     struct {

@@ -204,6 +204,11 @@ const struct field *field_find(const struct section *section, struct str name);
 /* The map that a number stands for where a section has a shorthand; other nodes as they are. */
 const struct node *shorthand_expand(struct loader *loader, const struct field *field,
                                     const struct node *node);
+/* The fallback's text as a node; made once. A scalar, or a list of plain scalars. */
+const struct node *fallback_node(struct loader *loader, const char *text);
+/* The section in one spelling; envs: what stands for env and env_file. */
+void definition_make(struct loader *loader, const struct section *section, const struct node *map,
+                     const struct plan_env *const envs[2], struct plan_definition *definition);
 /* Reads every key of map (NULL: none is set) into target, fallbacks included. */
 void section_read(struct loader *loader, const struct section *section, const struct node *map, void *target);
 

@@ -102,8 +102,7 @@ static void field_read(struct loader *loader, const struct field *field, const s
     }
 }
 
-/* The fallback's text as a node; made once. A scalar, or a list of plain scalars. */
-static const struct node *fallback_node(struct loader *loader, const char *text)
+const struct node *fallback_node(struct loader *loader, const char *text)
 {
     struct node *node = table_get(&loader->fallbacks, str_of(text));
     if (node)

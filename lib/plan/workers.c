@@ -188,6 +188,8 @@ static void worker_read(struct family *family, struct origin *origin, const stru
     loader->partial = origin->broken;
     section_read(loader, &worker_section, node, worker);
     loader->partial = false;
+    definition_make(loader, &worker_section, node,
+                    (const struct plan_env *const[]){&worker->file_env, &worker->env}, &worker->definition);
 }
 
 static void names_add(struct family *family, const struct origins *origins)

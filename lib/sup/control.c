@@ -131,6 +131,12 @@ bool control_handle(struct sup *sup, const struct sup_event *event)
         each_named(sup, event, refresh_one);
         stop_order(sup);
         break;
+    case SUP_ADD:
+        reload_add(sup, event->plan, (size_t)event->number);
+        break;
+    case SUP_RELOAD:
+        reload_all(sup, event->plan, event->same);
+        break;
     default: /* SUP_SCALE */
         group_scale(sup, group_at(sup, event->group), event->number);
     }
@@ -171,21 +177,28 @@ static bool needs_allow(const struct sup *sup, const struct sup_event *event, st
     return allowed;
 }
 
+/* A name can be taken again when all that had it is over. */
+static bool name_allows(const struct sup *sup, const char *name, struct err *err)
+{
+    const struct group *group = group_named(sup, str_of(name));
+    bool over = !group || !group->next_plan;
+    for (size_t i = 0; over && group && i < group->tasks.count; i++)
+        over = sup_state_final(((const struct task *)group->tasks.items[i])->state);
+    return over || err_set(err, ERR_CONFLICT, "there is a worker '%s' already, and it has not ended", name);
+}
+
 bool sup_allows(const struct sup *sup, const struct sup_event *event, struct err *err)
 {
     if (sup->phase != PHASE_GOING)
         return event->kind == SUP_STOP_TASKS || err_set(err, ERR_CONFLICT, "the run is ending");
     if (event->kind == SUP_STOP_TASKS)
         return true;
-    if (event->kind == SUP_SCALE) {
-        const struct group *group = group_at(sup, event->group);
-        if (!group || event->number < 0)
-            return err_set(err, ERR_INVALID, "no worker, or less than no instances");
-        if (sup->finishing && (size_t)event->number > group->tasks.count)
-            return err_set(err, ERR_CONFLICT, "nothing new starts after a failure ('fail: finish')");
-        return true;
-    }
-    if (sup->finishing)
+    const struct group *group = event->kind == SUP_SCALE ? group_at(sup, event->group) : NULL;
+    if (event->kind == SUP_SCALE && (!group || group->removed || group->next_plan || event->number < 0))
+        return err_set(err, ERR_CONFLICT, "no such worker, or it is being replaced");
+    if (sup->finishing && !(group && (size_t)event->number <= group->tasks.count))
         return err_set(err, ERR_CONFLICT, "nothing new starts after a failure ('fail: finish')");
-    return needs_allow(sup, event, err);
+    if (event->kind == SUP_ADD)
+        return name_allows(sup, event->plan->workers[event->number].name, err);
+    return group || event->kind == SUP_RELOAD || needs_allow(sup, event, err);
 }

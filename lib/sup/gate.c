@@ -63,7 +63,7 @@ static void need_met(struct sup *sup, const struct list *dependents, bool met)
 void gate_judge(struct sup *sup, struct group *group)
 {
     for (int is = 0; is < NEED_KINDS; is++) {
-        bool met = group->held[is] == group->tasks.count;
+        bool met = !group->next_plan && !group->removed && group->held[is] == group->tasks.count;
         if (met == ((group->met >> is) & 1))
             continue;
         group->met = (uint8_t)(group->met ^ (1u << is));
@@ -157,6 +157,9 @@ char *gate_dead_need(const struct group *group, const uint32_t *apart, size_t co
 {
     for (size_t i = 0; i < group->need_count; i++) {
         const struct need *need = &group->needs[i];
+        if (need->group->removed)
+            return mem_format("needs %s to %s, which was removed", need->group->worker->name,
+                              need_words[need->is]);
         for (size_t k = 0; need->group->dead[need->is] > 0 && k < need->group->tasks.count; k++) {
             const struct task *task = need->group->tasks.items[k];
             if (((task->dead >> need->is) & 1) && !is_among(task->ref.task, apart, count))
@@ -164,6 +167,19 @@ char *gate_dead_need(const struct group *group, const uint32_t *apart, size_t co
         }
     }
     return NULL;
+}
+
+void gate_removed(struct sup *sup, const struct group *group)
+{
+    for (int is = 0; is < NEED_KINDS; is++)
+        for (size_t k = 0; k < group->dependents[is].count; k++) {
+            const struct group *dependent = group->dependents[is].items[k];
+            for (size_t i = 0; i < dependent->tasks.count; i++) {
+                struct task *task = dependent->tasks.items[i];
+                if (task->state == TASK_WAITING || task_unasked(task))
+                    task_move(sup, task, TASK_SKIPPED, gate_dead_need(dependent, NULL, 0));
+            }
+        }
 }
 
 void gate_enter(struct sup *sup, struct task *task, char *reason)

@@ -5,34 +5,82 @@
 
 /* ---- Making ---- */
 
-static struct group *group_new(struct sup *sup, const struct plan_worker *worker)
+struct group *group_new(struct sup *sup, const struct plan *plan, size_t worker)
 {
     struct group *group = mem_new(sizeof *group);
-    *group = (struct group){.worker = worker, .index = sup->groups.count, .numbered = worker->replicas != 1};
+    *group = (struct group){.worker = &plan->workers[worker], .plan = plan, .index = sup->groups.count};
     list_add(&sup->groups, group);
-    table_put(&sup->names, str_of(worker->name), group);
-    for (int i = 0; i < worker->replicas; i++) {
-        struct task *task = task_make(sup, group);
-        if (!worker->start)
-            task->state = TASK_IDLE;
-    }
-    gate_judge(sup, group);
+    table_put(&sup->names, str_of(group->worker->name), group);
     return group;
 }
 
-/* Needs of a worker stand in its plan by number, here by name: plans may come later. */
-static void group_link(struct sup *sup, struct group *group, const struct plan *plan)
+static void instance_make(struct sup *sup, struct group *group)
+{
+    struct task *task = task_make(sup, group);
+    if (!group->worker->start)
+        task->state = TASK_IDLE;
+}
+
+static void instances_init(struct sup *sup, struct group *group)
+{
+    group->numbered = group->worker->replicas != 1;
+    for (int i = 0; i < group->worker->replicas; i++)
+        instance_make(sup, group);
+}
+
+void instances_make(struct sup *sup, struct group *group)
+{
+    instances_init(sup, group);
+    for (size_t i = 0; i < group->tasks.count; i++) {
+        struct task *task = group->tasks.items[i];
+        if (!group->dormant)
+            task_count_as_job(sup, task);
+        gate_update(sup, task);
+        task->entered = true;
+        list_add(&sup->entered, task);
+    }
+    gate_judge(sup, group);
+}
+
+/* A name that no plan of the run has any more stands for one that was removed. */
+static struct group *group_needed(struct sup *sup, const struct plan *plan, size_t worker)
+{
+    struct group *group = table_get(&sup->names, str_of(plan->workers[worker].name));
+    if (!group) {
+        group = group_new(sup, plan, worker);
+        group->removed = true;
+    }
+    return group;
+}
+
+void group_link(struct sup *sup, struct group *group)
 {
     const struct plan_worker *worker = group->worker;
+    free(group->needs);
     group->needs = mem_array(worker->need_count + 1, sizeof *group->needs);
     group->need_count = worker->need_count;
     for (size_t i = 0; i < worker->need_count; i++) {
         const struct plan_need *need = &worker->needs[i];
-        struct group *needed = table_get(&sup->names, str_of(plan->workers[need->worker].name));
+        struct group *needed = group_needed(sup, group->plan, need->worker);
         group->needs[i] = (struct need){needed, need->is, need->on_restart, need->timeout_ms};
         list_add(&needed->dependents[need->is], group);
         group->unmet += !((needed->met >> need->is) & 1);
     }
+}
+
+void group_unlink(struct group *group)
+{
+    for (size_t i = 0; i < group->need_count; i++) {
+        struct list *dependents = &group->needs[i].group->dependents[group->needs[i].is];
+        size_t at = 0;
+        while (dependents->items[at] != group)
+            at++;
+        dependents->count--;
+        memmove(&dependents->items[at], &dependents->items[at + 1],
+                (dependents->count - at) * sizeof(void *));
+    }
+    group->need_count = 0;
+    group->unmet = 0;
 }
 
 size_t group_dependents(const struct group *group)
@@ -65,7 +113,7 @@ static bool group_waits_for_chance(const struct group *group)
 }
 
 /* In topological order, so that what a group needs is known before it. */
-static void dormant_mark(struct sup *sup)
+void dormant_mark(struct sup *sup)
 {
     size_t count = sup->groups.count, head = 0, tail = 0;
     struct group **order = mem_array(count, sizeof(*order));
@@ -94,9 +142,11 @@ void groups_make(struct sup *sup)
 {
     const struct plan *plan = sup->plan;
     for (size_t i = 0; i < plan->worker_count; i++)
-        group_new(sup, &plan->workers[i]);
+        instances_init(sup, group_new(sup, plan, i));
     for (size_t i = 0; i < plan->worker_count; i++)
-        group_link(sup, group_at(sup, i), plan);
+        gate_judge(sup, group_at(sup, i));
+    for (size_t i = 0; i < plan->worker_count; i++)
+        group_link(sup, group_at(sup, i));
     dormant_mark(sup);
 }
 
@@ -142,6 +192,12 @@ void group_each(struct sup *sup, const struct group *group, visit_fn *visit)
     list_each(sup, &group->leaving, visit);
 }
 
+struct group *group_named(const struct sup *sup, struct str name)
+{
+    struct group *group = table_get(&sup->names, name);
+    return group && !group->removed ? group : NULL;
+}
+
 size_t sup_group_count(const struct sup *sup)
 {
     return sup->groups.count;
@@ -150,7 +206,10 @@ size_t sup_group_count(const struct sup *sup)
 struct sup_group sup_group_at(const struct sup *sup, size_t index)
 {
     const struct group *group = group_at(sup, index);
-    return (struct sup_group){.worker = group->worker, .count = (uint32_t)group->tasks.count};
+    return (struct sup_group){.worker = group->worker,
+                              .count = (uint32_t)group->tasks.count,
+                              .added = group->added,
+                              .removed = group->removed};
 }
 
 uint32_t sup_group_task(const struct sup *sup, size_t index, uint32_t replica)
@@ -174,7 +233,7 @@ bool sup_next(const struct sup *sup, struct sup_place *place, struct sup_task *o
 
 size_t sup_group_find(const struct sup *sup, struct str name)
 {
-    const struct group *group = table_get(&sup->names, name);
+    const struct group *group = group_named(sup, name);
     return group ? group->index : SIZE_MAX;
 }
 
@@ -233,6 +292,15 @@ void group_left(struct sup *sup, struct task *task)
     group->leaving.items[task->place] = last;
     last->place = task->place;
     list_add(&sup->left, task);
+    if (group->leaving.count == 0 && (group->next_plan || group->removed))
+        list_add(&sup->vacated, group);
+}
+
+void group_empty(struct sup *sup, struct group *group, const char *why)
+{
+    while (group->tasks.count > 0)
+        instance_take_out(sup, group, why);
+    gate_judge(sup, group);
 }
 
 void group_scale(struct sup *sup, struct group *group, int64_t count)

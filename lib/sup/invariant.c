@@ -139,7 +139,8 @@ static const char *group_check(const struct group *group)
         group_sum_task(&sum, group->leaving.items[i]);
     for (size_t i = 0; i < group->need_count; i++) {
         const struct need *need = &group->needs[i];
-        unmet += need->group->held[need->is] < need->group->tasks.count;
+        const struct group *needed = need->group;
+        unmet += needed->next_plan || needed->removed || needed->held[need->is] < needed->tasks.count;
     }
     if (memcmp(sum.held, group->held, sizeof sum.held) != 0)
         return "a group miscounts who meets a need";
@@ -187,8 +188,8 @@ static const char *list_check(const struct sup *sup, const struct list *tasks, s
 
 static const char *lists_check(const struct sup *sup)
 {
-    if (sup->doom_count + sup->opened.count + sup->cleared.count + sup->entered.count + sup->runnable.count +
-            sup->dirty.count + sup->left.count >
+    if (sup->doom_count + sup->opened.count + sup->cleared.count + sup->vacated.count + sup->entered.count +
+            sup->runnable.count + sup->dirty.count + sup->left.count >
         0)
         return "a step has left work undone";
     return NULL;

@@ -26,8 +26,8 @@ void sup_free(struct sup *sup)
     deadlines_release(&sup->dues);
     mutexes_release(sup);
     free(sup->dooms);
-    struct list *lists[] = {&sup->opened, &sup->cleared, &sup->entered, &sup->runnable,
-                            &sup->dirty,  &sup->left,    &sup->dead};
+    struct list *lists[] = {&sup->vacated,  &sup->opened, &sup->cleared, &sup->entered,
+                            &sup->runnable, &sup->dirty,  &sup->left,    &sup->dead};
     for (size_t i = 0; i < LENGTH_OF(lists); i++)
         free(lists[i]->items);
     free(sup->why);
@@ -210,13 +210,16 @@ static void event_handle(struct sup *sup, const struct sup_event *event)
 /* What can no longer come about, and what the end has done with. */
 static bool settle_ends(struct sup *sup)
 {
-    bool busy = sup->doom_count + sup->cleared.count > 0;
+    bool busy = sup->doom_count + sup->cleared.count + sup->vacated.count > 0;
     for (size_t i = 0; i < sup->doom_count; i++)
         gate_doom(sup, sup->dooms[i]);
     sup->doom_count = 0;
     for (size_t i = 0; i < sup->cleared.count; i++)
         stop_cleared(sup, sup->cleared.items[i]);
     sup->cleared.count = 0;
+    for (size_t i = 0; i < sup->vacated.count; i++)
+        reload_vacated(sup, sup->vacated.items[i]);
+    sup->vacated.count = 0;
     return busy;
 }
 

@@ -30,6 +30,8 @@
  * - A worker that was ever scaled has numbered instances (`oven.0`). A need on a worker with no instance
  * holds.
  * - A run without a job that was controlled by hand does not end when nothing is left in it.
+ * - Of a worker that is replaced or removed first all processes end. Who needs one that is replaced waits for
+ * the new one; who waits for one that was removed is skipped. Who runs already is left alone.
  * - While the run ends nothing is started, and after a failure with `finish` neither. */
 #ifndef ZPROC_SUP_H
 #define ZPROC_SUP_H
@@ -100,6 +102,10 @@ enum sup_event_kind {
     SUP_RESTART_TASKS, /* tasks: the same, then they start; what is idle or final starts */
     SUP_FILES_CHANGED, /* tasks: the same for those that have been started and were not stopped */
     SUP_SCALE,         /* group, number: so many instances; those with the highest numbers go */
+    SUP_ADD, /* plan, number: this worker of the plan joins the run; it may take the name of one that is final
+              */
+    SUP_RELOAD, /* plan, same: workers that are no more in the plan go, others join, those that are not the
+                   same are replaced when nothing of them is left; those that were added are left alone */
 };
 struct sup_event {
     enum sup_event_kind kind;
@@ -112,6 +118,8 @@ struct sup_event {
     const uint32_t *tasks;   /* control by hand: numbers, borrowed for the call */
     size_t task_count;
     size_t group;
+    const struct plan *plan; /* must outlive sup; its needs name workers of the run too */
+    const bool *same;        /* by worker of the plan; borrowed for the call */
 };
 
 /* ---- Effects: what is to be done. ---- */
@@ -174,6 +182,7 @@ int64_t sup_deadline(const struct sup *sup);
 struct sup_task {
     struct sup_ref ref;
     const struct plan_worker *worker;
+    const struct plan *plan; /* of the worker */
     size_t group;
     const char *name; /* oven, oven.0; a trigger's run has its trigger's name; may change, see above */
     uint32_t parent;  /* the trigger's or map's task, of its runs; else SUP_NO_TASK */
@@ -203,6 +212,8 @@ bool sup_task_at(const struct sup *sup, uint32_t task,
 struct sup_group {
     const struct plan_worker *worker;
     uint32_t count;
+    bool added;   /* by SUP_ADD: no manifest speaks of it */
+    bool removed; /* it has left the run, or is about to */
 };
 size_t sup_group_count(const struct sup *sup);
 struct sup_group sup_group_at(const struct sup *sup, size_t group);

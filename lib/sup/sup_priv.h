@@ -25,6 +25,7 @@ struct need {
  * needs are counted once a group. */
 struct group {
     const struct plan_worker *worker;
+    const struct plan *plan;
     size_t index;        /* in sup->groups */
     struct list tasks;   /* its instances */
     struct list leaving; /* tasks that were taken out of it and have not ended yet */
@@ -38,7 +39,12 @@ struct group {
     uint32_t going;                              /* of these, those that are marked to be stopped */
     size_t uncleared;                            /* in an ordered stop: dependents that are not cleared yet */
     bool released;                               /* in an ordered stop: nothing above it has to go any more */
-    bool dormant;  /* waits for what does not come by itself: does not keep the run alive */
+    bool dormant; /* waits for what does not come by itself: does not keep the run alive */
+    bool added;   /* by SUP_ADD */
+    bool removed; /* leaves the run; what needs it waits in vain */
+    const struct plan
+        *next_plan; /* replaced, when nothing of it is left, by worker next of this; NULL: not */
+    size_t next;
     bool numbered; /* its instances have numbers in their names */
 };
 
@@ -90,6 +96,7 @@ struct task {
     struct sup_ref ref;
     struct group *group;
     const struct plan_worker *worker;
+    const struct plan *plan;
     char *name;              /* owned where owns_name */
     struct task *parent;     /* the trigger or the map of this run */
     struct trigger *trigger; /* of a trigger or a map itself */
@@ -166,6 +173,7 @@ struct sup {
     size_t doom_count, doom_capacity;
     struct list opened;   /* groups whose needs hold now */
     struct list cleared;  /* groups that the end has done with */
+    struct list vacated;  /* groups that are replaced or removed, and have nothing left */
     struct list entered;  /* tasks that are to start again: their needs are judged */
     struct list runnable; /* tasks that may start */
     struct list dirty;    /* tasks whose record has changed */
@@ -207,9 +215,22 @@ bool task_is_job(const struct task *task);
 void task_count_as_job(struct sup *sup, struct task *task);
 bool task_unasked(const struct task *task); /* idle: nobody has started it */
 
+/* reload.c: workers that come and go */
+void reload_add(struct sup *sup, const struct plan *plan, size_t worker);
+void reload_all(struct sup *sup, const struct plan *plan, const bool *same);
+void reload_vacated(struct sup *sup, struct group *group); /* nothing of it is left */
+
 /* group.c: workers with their instances, and the edges between them */
 void groups_make(struct sup *sup);
 void groups_release(struct sup *sup);
+struct group *group_new(struct sup *sup, const struct plan *plan, size_t worker);
+/* Needs of a worker stand in its plan by number, here by name: plans may come later. */
+void group_link(struct sup *sup, struct group *group);
+void group_unlink(struct group *group);
+void group_empty(struct sup *sup, struct group *group, const char *why); /* takes out all its instances */
+void instances_make(struct sup *sup, struct group *group);               /* while the run goes on */
+struct group *group_named(const struct sup *sup, struct str name); /* NULL: there is none, or it leaves */
+void dormant_mark(struct sup *sup);
 struct group *group_at(const struct sup *sup, size_t index); /* NULL: there is none */
 size_t group_dependents(const struct group *group);
 void group_scale(struct sup *sup, struct group *group, int64_t count);
@@ -223,6 +244,7 @@ void gate_judge(struct sup *sup, struct group *group); /* after its instances ha
 void gate_update(struct sup *sup, struct task *task);  /* after each move */
 void gate_open(struct sup *sup, struct group *group);
 void gate_doom(struct sup *sup, struct doom doom);
+void gate_removed(struct sup *sup, const struct group *group); /* who waits for it is skipped */
 void gate_proceed(struct sup *sup, struct task *task); /* waiting: is there anything left to wait for? */
 /* Makes it wait for its needs, as at first; they are judged when the event was handled. Takes reason. */
 void gate_enter(struct sup *sup, struct task *task, char *reason);

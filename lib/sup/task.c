@@ -19,8 +19,11 @@ void task_touch(struct sup *sup, struct task *task)
 static struct task *task_new(struct sup *sup, struct group *group)
 {
     struct task *task = mem_new(sizeof *task);
-    *task = (struct task){
-        .ref = {sup->next_number++, 0}, .group = group, .worker = group->worker, .state = TASK_WAITING};
+    *task = (struct task){.ref = {sup->next_number++, 0},
+                          .group = group,
+                          .worker = group->worker,
+                          .plan = group->plan,
+                          .state = TASK_WAITING};
     task->status = -1;
     task->limit_ms = task->alarm_ms = task->silence_ms = task->total_ms = -1;
     task->reason = mem_text("");
@@ -137,6 +140,7 @@ bool sup_task_at(const struct sup *sup, uint32_t number, struct sup_task *out)
     *out = (struct sup_task){
         .ref = task->ref,
         .worker = task->worker,
+        .plan = task->plan,
         .group = task->group->index,
         .name = task->name,
         .parent = task->parent ? task->parent->ref.task : SUP_NO_TASK,

@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats keygen run check map ps wait start stop restart signal scale down up logs help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats keygen run check map ps wait start stop restart signal scale down up logs spawn return reload help'
 _zproc_global='-a --address -n --namespace --key-file --secret-key --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -43,6 +43,9 @@ _zproc_options() {
     down) echo '-t --timeout' ;;
     up) echo '-f --manifest --var -j --jobs --fail --server -w --wait -t --timeout' ;;
     logs) echo '-f --follow -n --lines -t --timestamps --run' ;;
+    spawn) echo '-e --env --need -C --dir --service --optional --retry --replicas --run-timeout -t --timeout' ;;
+    return) echo '-s --string -J --strict' ;;
+    reload) echo '-f --manifest --dry-run -t --timeout' ;;
     esac
 }
 
@@ -83,6 +86,10 @@ _zproc_takes() {
     'up '--var | 'up '-j | 'up '--jobs | 'up '--fail | 'up '--server | 'up '-t | 'up '--timeout) echo value ;;
     'up '-f | 'up '--manifest) echo file ;;
     'logs '-n | 'logs '--lines | 'logs '--run) echo value ;;
+    'spawn '-e | 'spawn '--env | 'spawn '--need | 'spawn '--retry | 'spawn '--replicas | 'spawn '--run-timeout | 'spawn '-t | 'spawn '--timeout) echo value ;;
+    'spawn '-C | 'spawn '--dir) echo file ;;
+    'reload '-t | 'reload '--timeout) echo value ;;
+    'reload '-f | 'reload '--manifest) echo file ;;
     *' '-a | *' '--address | *' '-n | *' '--namespace | *' '--session) echo value ;;
     *' '--secret-key) echo key ;;
     *' '--key-file) echo file ;;

@@ -55,6 +55,9 @@ _zproc_commands() {
     'down:End the run\: stop everything in order'
     'up:Run a manifest in the background'
     'logs:Print what workers have printed'
+    'spawn:Add a worker to the run that goes on'
+    'return:Within a worker\: make VALUE its result'
+    'reload:Read the manifest of the run again and take over what has changed'
     'help:Show help, or that of a command'
   )
   _describe -t commands command commands
@@ -850,6 +853,61 @@ _zproc() {
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' \
         '*:\[NAME...\]: ' ;;
+    spawn)
+      _arguments -s -S \
+        '(-e --env)'{-e,--env}'[a variable of its environment (may be repeated)]:NAME=VALUE: ' \
+        '--need[wait until this worker is ready or has succeeded, or is in STATE]:NAME\[=STATE\]: ' \
+        '(-C --dir)'{-C,--dir}'[where it runs (default\: the manifest'\''s folder)]:DIR:_files' \
+        '--service[a service\: started again when it ends, does not keep the run alive]' \
+        '--optional[its failure does not fail the run]' \
+        '--retry[try N times more after a failure]:N: ' \
+        '--replicas[so many instances]:N: ' \
+        '--run-timeout[of an attempt]:TIME: ' \
+        '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:NAME -- CMD...: ' ;;
+    return)
+      _arguments -s -S \
+        '(-s --string)'{-s,--string}'[VALUE is literally a string]' \
+        '(-J --strict)'{-J,--strict}'[VALUE must be JSON]' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:VALUE: ' ;;
+    reload)
+      _arguments -s -S \
+        '(-f --manifest)'{-f,--manifest}'[read this file in place of those of the run (may be repeated)]:FILE:_files' \
+        '--dry-run[only show what would be done]' \
+        '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' ;;
     help) _zproc_commands ;;
   esac
 }
