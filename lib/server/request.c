@@ -38,6 +38,12 @@ bool job_enter(struct job *job, struct err *err)
     return job->space && (!job->session || session_enter(job->session, job->space, err));
 }
 
+bool job_may_write(struct job *job, struct err *err)
+{
+    job->space = store_space(job->server->store, job->ns, err);
+    return job->space && (!job->session || session_has_room(job->session, job->space, err));
+}
+
 static bool job_handle(struct job *job, struct err *err)
 {
     enum op op = job->request.operation;

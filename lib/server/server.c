@@ -175,6 +175,7 @@ bool server_run(struct server *server, int stop_fd, struct err *err)
             server_timers(server);
             server_settle(server);
             reply_drop(server);
+            store_tidy(server->store);
             if (server->value.capacity > BATCH_BYTES)
                 buf_release(&server->value);
         } while (count == BATCH_COUNT);

@@ -274,6 +274,8 @@ void answer_queue(struct server *server, struct str identity, int fd, struct str
 void random_hex(char out[33]);
 /* Makes the namespace when it is not there, and the session's cursor in it. */
 bool job_enter(struct job *job, struct err *err);
+/* Makes the namespace when it is not there; the session will have room for a cursor in it. */
+bool job_may_write(struct job *job, struct err *err);
 
 /* The value frame holds named values for expressions, or there is none. */
 bool job_args_valid(const struct job *job, struct err *err);

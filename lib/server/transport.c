@@ -19,9 +19,10 @@
 #include <zmq.h>
 
 #define HANDSHAKE_MS    3000
-#define LINGER_MS       500        /* at the end, for answers that are on their way */
-#define HIGH_WATER      16         /* messages a peer, in each direction */
-#define SPARE_FDS       32         /* descriptors that are never given to connections */
+#define LINGER_MS       500 /* at the end, for answers that are on their way */
+#define HIGH_WATER      16  /* messages a peer, in each direction */
+#define SPARE_FDS       32  /* descriptors that are never given to connections */
+#define EXCESS_MAX      1 /* frames too many that are a mistake; more are an attack, and end the connection */
 #define PEER_OWED_MAX   (32 << 20) /* of large values that a peer has not taken */
 #define EVICT_MS        200        /* without taking anything, when memory is short */
 #define LEAST_FDS       80         /* its own, the spare ones, and some connections */
@@ -425,15 +426,19 @@ static bool part_receive(struct transport *transport, zmq_msg_t *part)
     return result >= 0;
 }
 
-/* Reads what is left of a message. */
-static void rest_skip(struct transport *transport, bool more)
+/* Reads what is left of a message; how many frames. libzmq hands a message over when all of it is there:
+ * until then it keeps any number of frames, each of at most ZMQ_MAXMSGSIZE, and nothing here sees or bounds
+ * them. */
+static size_t rest_skip(struct transport *transport, bool more)
 {
-    while (more) {
+    size_t count = 0;
+    for (; more; count++) {
         zmq_msg_t part;
         zmq_msg_init(&part);
         more = part_receive(transport, &part) && zmq_msg_more(&part);
         zmq_msg_close(&part);
     }
+    return count;
 }
 
 bool transport_receive(struct transport *transport, struct frames *frames)
@@ -455,7 +460,10 @@ bool transport_receive(struct transport *transport, struct frames *frames)
     if (zmq_msg_more(&transport->header) && part_receive(transport, &transport->value)) {
         frames->value = message_bytes(&transport->value);
         frames->excess = zmq_msg_more(&transport->value);
-        rest_skip(transport, frames->excess);
+        if (rest_skip(transport, frames->excess) > EXCESS_MAX) {
+            transport_disconnect(frames->fd);
+            *frames = (struct frames){0};
+        }
     }
     return true;
 }

@@ -138,7 +138,7 @@ static int64_t demand_apply(const struct server *server, const struct demand *de
 static void session_note(struct server *server, const struct demand *demand, int64_t revision)
 {
     struct session *session = demand_session(server, demand);
-    if (session && session_enter(session, demand->space, NULL))
+    if (session && session_has_room(session, demand->space, NULL))
         session_wrote(session, demand->space, revision);
 }
 
@@ -284,7 +284,7 @@ void demands_try(struct server *server)
 bool handle_txn(struct job *job, struct err *err)
 {
     if (!job_args_valid(job, err) || !ephemeral_check(job, err) || !claim_check(job, err) ||
-        !job_enter(job, err))
+        !job_may_write(job, err))
         return false;
     struct demand *demand = mem_new(sizeof *demand);
     AUTO_VALUE struct value *answer = NULL;

@@ -3,7 +3,7 @@
 
 bool job_write(struct job *job, change *apply, struct err *err)
 {
-    if (!claim_check(job, err) || !job_enter(job, err))
+    if (!claim_check(job, err) || !job_may_write(job, err))
         return false;
     AUTO_VALUE struct value *answer = NULL;
     struct txn *txn = txn_begin(job->space);

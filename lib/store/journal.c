@@ -484,8 +484,10 @@ static bool journal_recover(struct journal *journal, struct err *err)
     if (!found)
         id_make(journal->meta.id);
     store->limits.state = INT64_MAX; /* what was accepted once stays */
+    store->spaces_max = SIZE_MAX;
     bool loaded = journal_load(journal, err);
     store->limits = limits;
+    store->spaces_max = STORE_SPACES_MAX;
     if (!loaded)
         return false;
     if (found && revisions_lost(&journal->meta, boot))

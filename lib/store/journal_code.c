@@ -76,6 +76,13 @@ void code_space(struct buf *buf, const struct space *space, int64_t revision)
     frame_end(buf, begin);
 }
 
+void code_dropped(struct buf *buf, const struct store *store)
+{
+    size_t begin = frame_begin(buf, FRAME_DROPPED, store->revision);
+    put_int(buf, store->dropped);
+    frame_end(buf, begin);
+}
+
 void code_owner(struct buf *buf, const struct entry *entry, int64_t revision)
 {
     const struct owned *owner = entry->owner;
@@ -274,6 +281,15 @@ static bool apply_space(struct store *store, struct reader *reader, struct err *
     return true;
 }
 
+static bool apply_dropped(struct store *store, struct reader *reader, struct err *err)
+{
+    int64_t dropped = take_int(reader);
+    if (!reader->ok)
+        return is_short(err);
+    store->dropped = store->nowhere->trimmed = dropped;
+    return true;
+}
+
 static bool apply_key(struct store *store, struct reader *reader, struct err *err)
 {
     struct space *space = take_space(reader, store, err);
@@ -392,6 +408,8 @@ bool code_apply(struct store *store, const struct frame *frame, struct err *err)
         return apply_owner(store, &reader, err);
     case FRAME_SPACE:
         return apply_space(store, &reader, err);
+    case FRAME_DROPPED:
+        return apply_dropped(store, &reader, err);
     case FRAME_KEY:
         return apply_key(store, &reader, err);
     default:

@@ -47,6 +47,7 @@ static bool frames_apply(struct journal *journal, struct str bytes, size_t *offs
             if (!frame_read(bytes, *bad, &frame) || !code_apply(journal->store, &frame, why))
                 return false;
         *offset = end;
+        store_tidy(journal->store); /* as often as the server did */
     }
     return true;
 }

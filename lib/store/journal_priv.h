@@ -30,6 +30,7 @@ enum frame_kind {
     FRAME_END,     /* snapshots: it is complete */
     FRAME_OWNER,   /* an ephemeral key's owner: namespace, key, u8 0 nobody 1 session 2 orphan, session */
     FRAME_EXPIRES, /* session_expires: name */
+    FRAME_DROPPED, /* snapshots: newest revision of spaces that are not there any more */
     FRAME_KINDS
 };
 
@@ -69,6 +70,7 @@ void code_answer(struct buf *buf, const struct writer *writer, const struct kept
 void code_number(struct buf *buf, enum frame_kind kind, const struct writer *writer, int64_t seq,
                  int64_t revision);
 void code_space(struct buf *buf, const struct space *space, int64_t revision);
+void code_dropped(struct buf *buf, const struct store *store);
 void code_owner(struct buf *buf, const struct entry *entry, int64_t revision);
 void code_key(struct buf *buf, const struct entry *entry, const struct version *version, int64_t revision);
 /* Does to the store what the frame tells. ERR_INVALID when that makes no sense. */

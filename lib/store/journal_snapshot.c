@@ -105,6 +105,8 @@ static bool store_write(struct output *output)
     int64_t at = store->log.count ? ring_at(&store->log, 0)->revision - 1 : store->revision;
     size_t pos = 0;
     file_first(&output->buf, output->journal->meta.id, 0);
+    if (store->dropped)
+        code_dropped(&output->buf, store);
     for (const struct space *space; (space = table_next(&store->spaces, &pos));)
         base_write(output, space, at);
     for (size_t i = 0; i < store->log.count; i++) {

@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+/* Of a space, with its table of keys and its ring of records. */
+#define SPACE_BYTES (sizeof(struct space) + 1024)
+
 void ring_push(struct ring *ring, struct record *record)
 {
     if (ring->count == ring->capacity) {
@@ -59,6 +62,7 @@ static void log_trim_one(struct store *store)
     store->log_bytes -= (int64_t)record->bytes;
     for (size_t i = 0; i < record->count; i++)
         entry_trim(record->changes[i].entry, record->revision);
+    space_vacate(record->space);
     record_free(record);
 }
 
@@ -66,6 +70,8 @@ void log_append(struct store *store, struct record *record)
 {
     ring_push(&store->log, record);
     ring_push(&record->space->records, record);
+    if (record->space->records.count == 1) /* it keeps the space */
+        record->bytes += SPACE_BYTES + record->space->name_len;
     store->log_bytes += (int64_t)record->bytes;
     log_trim(store);
 }

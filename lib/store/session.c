@@ -75,6 +75,9 @@ void session_close(struct store *store, struct session *session)
         place->found(place->ctx, NULL);
     }
     for (size_t i = 0; i < session->place_count; i++) {
+        struct space *space = session->places[i]->space;
+        space->users--;
+        space_vacate(space);
         free(session->places[i]->checks);
         free(session->places[i]);
     }
@@ -114,7 +117,7 @@ struct place *session_place(const struct session *session, const struct space *s
     return NULL;
 }
 
-bool session_enter(struct session *session, struct space *space, struct err *err)
+bool session_has_room(const struct session *session, const struct space *space, struct err *err)
 {
     if (session_place(session, space))
         return true;
@@ -123,17 +126,31 @@ bool session_enter(struct session *session, struct space *space, struct err *err
                        "session '%s' has cursors in %zu namespaces, and all sessions have %zu: no more are "
                        "kept; close some",
                        session->name, session->place_count, space->store->places);
+    return true;
+}
+
+static void place_new(struct session *session, struct space *space, int64_t wrote)
+{
     struct place *place = mem_new(sizeof *place);
     *place = (struct place){.session = session,
                             .space = space,
                             .cursor = session->start,
-                            .wrote = -1,
+                            .wrote = wrote,
                             .delivered = -1,
                             .offered = -1};
     mem_grow(session->places, session->place_capacity, session->place_count);
     session->places[session->place_count++] = place;
     space->store->places++;
+    space->users++;
     note_place(place);
+}
+
+bool session_enter(struct session *session, struct space *space, struct err *err)
+{
+    if (!session_has_room(session, space, err))
+        return false;
+    if (!session_place(session, space))
+        place_new(session, space, -1);
     return true;
 }
 
@@ -192,7 +209,11 @@ int64_t session_go_live(struct session *session, struct space *space)
 
 void session_wrote(struct session *session, struct space *space, int64_t revision)
 {
-    session_place(session, space)->wrote = revision;
+    struct place *place = session_place(session, space);
+    if (place)
+        place->wrote = revision;
+    else
+        place_new(session, space, revision);
 }
 
 /* What was to be acknowledged or checked behind the revision never happened. */

@@ -17,6 +17,7 @@ struct store *store_new(const struct store_limits *limits)
     struct store *store = mem_new(sizeof *store);
     store->limits = *limits;
     store->settled = INT64_MAX;
+    store->spaces_max = STORE_SPACES_MAX;
     store->nowhere = space_new(store, STR(""));
     return store;
 }
@@ -52,6 +53,7 @@ void store_free(struct store *store)
         space_free(space);
     table_release(&store->spaces);
     space_free(store->nowhere);
+    free(store->vacant);
     answers_release(&store->answers);
     free(store->txn.items);
     free(store);
@@ -82,14 +84,51 @@ struct space *store_space(struct store *store, struct str name, struct err *err)
     struct space *space = table_get(&store->spaces, name);
     if (space)
         return space;
-    if (store->spaces.count >= STORE_SPACES_MAX) {
+    if (store->spaces.count >= store->spaces_max) {
         err_set(err, ERR_TOO_LARGE, "there are %d namespaces already; '%.*s' would be one too many",
                 STORE_SPACES_MAX, STR_ARG(name));
         return NULL;
     }
     space = space_new(store, name);
+    space->trimmed = store->dropped;
     table_put(&store->spaces, space_name(space), space);
+    space_vacate(space); /* nobody may come to need it */
     return space;
+}
+
+static bool space_is_vacant(const struct space *space)
+{
+    return space->live + space->records.count + space->entries.count + space->users == 0;
+}
+
+void space_vacate(struct space *space)
+{
+    struct store *store = space->store;
+    if (space->vacant || !space_is_vacant(space))
+        return;
+    space->vacant = true;
+    mem_grow(store->vacant, store->vacant_capacity, store->vacant_count);
+    store->vacant[store->vacant_count++] = space;
+}
+
+/* One that comes to be there again must not look as if it had never been. */
+static void space_drop(struct space *space)
+{
+    struct store *store = space->store;
+    if (space->trimmed > store->dropped)
+        store->dropped = store->nowhere->trimmed = space->trimmed;
+    table_remove(&store->spaces, space_name(space));
+    space_free(space);
+}
+
+void store_tidy(struct store *store)
+{
+    while (store->vacant_count) {
+        struct space *space = store->vacant[--store->vacant_count];
+        space->vacant = false;
+        if (space_is_vacant(space))
+            space_drop(space);
+    }
 }
 
 struct space *store_look(struct store *store, struct str name)

@@ -41,6 +41,10 @@ bool space_name_valid(struct str name);
 bool space_name_reserved(struct str name);
 /* Made when it is not there; NULL with ERR_TOO_LARGE past STORE_SPACES_MAX. */
 struct space *store_space(struct store *store, struct str name, struct err *err);
+/* Forgets spaces that have neither keys nor records in the log, and that no session and no wait needs.
+ * Between two requests: whoever holds a space from store_space or store_look without one of these looks it up
+ * again. */
+void store_tidy(struct store *store);
 /* For reading: never NULL, and makes none: an empty space stands for all that are not there. */
 struct space *store_look(struct store *store, struct str name);
 /* The names of spaces that have keys, in no order. */
@@ -282,8 +286,11 @@ void session_idle(struct session *session, const struct space *space);
 bool session_ack(struct session *session, struct space *space, int64_t revision, struct err *err);
 /* Moves the cursor to the newest revision, which it returns. */
 int64_t session_go_live(struct session *session, struct space *space);
-/* Its own write: the first check of its next watch looks at the state from there on. */
+/* Its own write, in a space that it has a cursor in or has room for: the first check of its next watch looks
+ * at the state from there on. */
 void session_wrote(struct session *session, struct space *space, int64_t revision);
+/* session_enter would succeed. */
+bool session_has_room(const struct session *session, const struct space *space, struct err *err);
 
 /* ---- Kept answers: a numbered request that is sent again is done once ---- */
 

@@ -76,6 +76,8 @@ struct space {
     struct ring records;
     int64_t trimmed;    /* newest revision of this space that fell off the log */
     struct link *waits; /* for any key */
+    size_t users;       /* waits, and places of sessions */
+    bool vacant;        /* it stands in the store's list of those that may not be needed any more */
     size_t name_len;
     char name[];
 };
@@ -151,8 +153,11 @@ struct store {
     struct txn txn;
     struct table spaces, sessions;
     struct space *nowhere; /* empty; stands for spaces that are not there */
-    struct owned orphans;  /* ephemeral keys whose session has ended */
-    struct ring log;       /* of all spaces; revisions may have gaps */
+    struct space **vacant; /* spaces to look at in store_tidy */
+    size_t vacant_count, vacant_capacity, spaces_max;
+    int64_t dropped;      /* newest revision that fell off the log of a space that is not there any more */
+    struct owned orphans; /* ephemeral keys whose session has ended */
+    struct ring log;      /* of all spaces; revisions may have gaps */
     int64_t revision;
     struct journal *journal; /* is told of every change; NULL: none */
     int64_t settled;         /* records up to here are never undone; INT64_MAX without a journal */
@@ -170,6 +175,8 @@ static inline struct str entry_key(const struct entry *entry)
 {
     return (struct str){entry->key, entry->key_len};
 }
+/* Something that needed the space is gone. */
+void space_vacate(struct space *space);
 struct entry *space_entry(struct space *space, struct str key); /* made when it is not there */
 struct entry *space_find(const struct space *space, struct str key);
 /* The version as of a revision; NULL when there was none. */
@@ -222,7 +229,7 @@ bool condition_keys(const struct condition *condition, void (*visit)(void *ctx, 
 /* A session's place in one space. */
 struct place {
     const struct session *session;
-    const struct space *space;
+    struct space *space;
     int64_t cursor, wrote;
     struct wait *wait;     /* NULL: none */
     int64_t delivered;     /* revision of the event that is not acknowledged yet; -1: none */

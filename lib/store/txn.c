@@ -204,6 +204,7 @@ void store_undo(struct store *store, int64_t revision)
         store->log_bytes -= (int64_t)record->bytes;
         for (size_t i = record->count; i > 0; i--)
             change_undo(&record->changes[i - 1]);
+        space_vacate(record->space);
         record_free(record);
     }
     store->revision = revision;

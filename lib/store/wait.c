@@ -112,6 +112,8 @@ void wait_cancel(struct wait *wait)
     if (wait->place)
         wait->place->wait = NULL;
     wait->space->store->waits--;
+    wait->space->users--;
+    space_vacate(wait->space);
     condition_release(&wait->condition);
     free(wait->links);
     free(wait);
@@ -127,6 +129,7 @@ static struct wait *wait_new(struct space *space, struct condition *condition, s
     wait->state = WAIT_RESTS;
     wait->serial = ++space->store->wait_serial;
     space->store->waits++;
+    space->users++;
     if (place)
         place->wait = wait;
     return wait;

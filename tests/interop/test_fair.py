@@ -106,6 +106,11 @@ class Waking(Case):
             c.receive()
 
 
+def sanitized(server):
+    with open("/proc/%d/maps" % server.process.pid) as file:
+        return "libasan" in file.read()
+
+
 class Reader:
     """A DEALER of its own making that sends requests and reads nothing, not even into a buffer of this process."""
 
@@ -141,9 +146,8 @@ class Memory(Case):
 
     def setUp(self):
         super().setUp()
-        with open("/proc/%d/maps" % self.server.process.pid) as file:
-            if "libasan" in file.read():
-                self.skipTest("a sanitizer's memory is not the server's")
+        if sanitized(self.server):
+            self.skipTest("a sanitizer's memory is not the server's")
         self.c = self.client()
 
     def readers(self, count):
@@ -217,6 +221,65 @@ class Memory(Case):
             codes.add(c.receive_any()[0]["error"])
         self.assertEqual(codes, {"busy"})
         self.assertLess(self.grown(before), 64 + 100)
+
+
+class Namespaces(Case):
+    """They are there as long as something needs them."""
+
+    arguments = ("--log-limit", "1MiB")
+
+    def count(self, client):
+        return client.stats()["namespaces"]
+
+    def test_what_makes_none(self):
+        c = self.client()
+        for i in range(50):
+            ns = "n%d" % i
+            self.refused("not_found", "", c, "del", key="k", ns=ns)
+            self.refused("conflict", "", c, "txn", ns=ns, **{"if": ["k == 1"], "then": "k = 2"})
+            self.refused("timeout", "", c, "watch", ns=ns, timeout_ms=0)
+            self.refused("not_found", "", c, "get", key="k", ns=ns)
+        c.call("session_open", session="s")
+        self.refused("not_found", "", c, "del", key="k", ns="other", session="s")
+        self.assertEqual(self.count(c), 0)
+
+    def test_what_keeps_one(self):
+        c, w = self.client(), self.client()
+        w.send("watch", ns="watched")
+        w.send("txn", ns="demanded", wait=True, **{"if": ["k == 1"]})
+        c.call("session_open", session="s")
+        c.call("go_live", session="s", ns="cursor")
+        c.call("set", 1, key="k", ns="full")
+        c.call("set", 1, key="k", ns="logged")
+        c.call("del", key="k", ns="logged")
+        self.assertEqual(self.count(c), 5)
+        c.call("session_close", session="s")
+        self.assertEqual(self.count(c), 4)
+        w.close()
+        until(lambda: self.count(c) == 2)
+        for i in range(5000):  # the log moves on
+            c.call("set", i, key="x", ns="full")
+        self.assertEqual(self.count(c), 1)
+        refused = self.refused("lost", "", c, "watch", after=1, ns="logged")  # it does not look as if it had never been
+        self.assertGreater(refused.missed, 0)
+        self.assertEqual(c.call("set", 1, key="k", ns="logged")["rev"], c.stats()["revision"])
+        self.assertEqual(c.call("watch", ns="logged", after=c.stats()["revision"] - 1)["key"], "k")
+
+    def test_flood_of_names(self):
+        c = self.client()
+        most = 0
+        before = self.server.memory()
+        for i in range(0, 20000, 100):
+            for j in range(i, i + 100):
+                c.send("set", 1, key="k", ns="name-%d" % j)
+                c.send("del", key="k", ns="name-%d" % j)
+            for _ in range(200):
+                self.assertTrue(c.receive()["ok"])
+            most = max(most, self.count(c))
+        self.assertLess(most, 2000)
+        if not sanitized(self.server):
+            self.assertLess(self.server.memory() - before, 16 << 20)
+        self.assertLess(c.stats()["log_bytes"], 1 << 20)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 
-from peer import PATIENCE, Case, Client, Server, main, until
+from peer import PATIENCE, Case, Client, Server, main, until, zmq
 
 PING = b'{"v":1,"id":7,"op":"ping"}'
 
@@ -45,10 +45,15 @@ class Malformed(Case):
         c = self.client()
         for frames in ([PING], [b"x", PING], [b""], [b"x"], [b"x"] * 9, [b"\x00" * 100]):
             c.frames(*frames)
-        for count in (2, 3, 100):
-            c.frames(b"", PING, *[b"1"] * count)
-            answer, _ = c.receive_any()
-            self.assertEqual((answer["id"], answer["error"]), (7, "invalid"))
+        c.frames(b"", PING, b"1", b"2")
+        answer, _ = c.receive_any()
+        self.assertEqual((answer["id"], answer["error"]), (7, "invalid"))
+        for count in (3, 100, 10000):  # no mistake any more: that connection ends
+            many = self.client(reconnect_ivl=-1)
+            many.call("ping")
+            many.frames(b"", PING, *[b"1"] * count)
+            until(lambda: not many.socket.poll(0, zmq.POLLOUT), "the end of the connection")
+            self.assertIsNone(many.receive_any(0))
         c.frames(b"", PING, b"")
         self.assertEqual(c.receive_any()[0]["error"], "invalid")
         c.frames(b"", PING)
