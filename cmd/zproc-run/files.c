@@ -5,7 +5,7 @@
 
 struct watched {
     struct run *run;
-    const struct plan_worker *worker;
+    char *name; /* of the worker */
     struct files *files;
     struct watched *next;
 };
@@ -17,7 +17,7 @@ static void files_changed(void *ctx, const char *path)
 {
     struct watched *watched = ctx;
     struct run *run = watched->run;
-    size_t group = sup_group_find(run->sup, str_of(watched->worker->name)), dir = strlen(run->plan->dir);
+    size_t group = sup_group_find(run->sup, str_of(watched->name)), dir = strlen(run->plan->dir);
     if (group == SIZE_MAX)
         return;
     uint32_t count = sup_group_at(run->sup, group).count;
@@ -27,7 +27,7 @@ static void files_changed(void *ctx, const char *path)
     struct sup_event event = {.kind = SUP_FILES_CHANGED, .tasks = tasks, .task_count = count};
     bool below = strncmp(path, run->plan->dir, dir) == 0 && path[dir] == '/';
     if (sup_allows(run->sup, &event, NULL) && !run->options->quiet)
-        run_say(run, 0, "%s: '%s' has changed", watched->worker->name, below ? path + dir + 1 : path);
+        run_say(run, 0, "%s: '%s' has changed", watched->name, below ? path + dir + 1 : path);
     run_event(run, event);
     free(tasks);
 }
@@ -35,7 +35,7 @@ static void files_changed(void *ctx, const char *path)
 static void files_trouble(void *ctx, const char *text)
 {
     const struct watched *watched = ctx;
-    run_say(watched->run, 1, "%s: %s", watched->worker->name, text);
+    run_say(watched->run, 1, "%s: %s", watched->name, text);
 }
 
 static const char **texts_of(const struct plan_texts *texts, size_t more)
@@ -62,18 +62,11 @@ static void watch_worker(struct run *run, const struct plan_worker *worker)
                               .ignore_count = ignored + own + (run->folder.root ? 1 : 0),
                               .debounce_ms = worker->files.debounce_ms};
     struct watched *watched = mem_new(sizeof *watched);
-    *watched = (struct watched){.run = run, .worker = worker, .next = run->watched};
+    *watched = (struct watched){.run = run, .name = mem_text(worker->name), .next = run->watched};
     run->watched = watched;
     watched->files = files_new(run->loop, &spec, &callbacks, watched, &err);
     if (!watched->files)
         files_trouble(watched, err.message);
-}
-
-void files_watch(struct run *run)
-{
-    for (size_t i = 0; i < run->plan->worker_count; i++)
-        if (run->plan->workers[i].files.given)
-            watch_worker(run, &run->plan->workers[i]);
 }
 
 void files_watch_end(struct run *run)
@@ -81,7 +74,16 @@ void files_watch_end(struct run *run)
     for (struct watched *watched = run->watched, *next; watched; watched = next) {
         next = watched->next;
         files_free(watched->files);
+        free(watched->name);
         free(watched);
     }
     run->watched = NULL;
+}
+
+void files_watch(struct run *run)
+{
+    files_watch_end(run);
+    for (size_t i = 0; i < run->plan->worker_count; i++)
+        if (run->plan->workers[i].files.given)
+            watch_worker(run, &run->plan->workers[i]);
 }

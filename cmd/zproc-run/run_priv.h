@@ -547,7 +547,7 @@ void log_bytes(struct log *log, struct str bytes);
 
 /* ---- files.c ---- */
 
-/* Begins to watch the files of all workers that have some. */
+/* Begins to watch the files of all workers of the plan that have some, in place of those watched before. */
 void files_watch(struct run *run);
 void files_watch_end(struct run *run);
 
