@@ -171,6 +171,14 @@ static bool set_own(struct launch *launch, struct run *run, struct task *task, c
     return task->worker->map.given ? items_variables(env, run, task, err) : set_event(env, run, task, err);
 }
 
+/* Programs want to know what kind of terminal they have; ours is what people attach with. */
+static void set_terminal(struct launch *launch, const struct task *task, enum launch_what what)
+{
+    const char *term = environment_get(&launch->env, "TERM");
+    if (what == LAUNCH_WORKER && task->worker->tty && (!term || !*term || strcmp(term, "dumb") == 0))
+        environment_set(&launch->env, "TERM", "xterm-256color");
+}
+
 static bool set_dir(struct launch *launch, const struct scope *scope, struct err *err)
 {
     const struct plan_text *text = &scope->task->worker->dir;
@@ -273,6 +281,11 @@ static void set_spec(struct launch *launch, const struct run *run, const struct 
         .marks = {launch->marks[0], launch->marks[1]},
         .user = task->worker->user ? &launch->account.user : NULL,
     };
+    if (what == LAUNCH_WORKER && task->worker->tty) {
+        launch->spec.tty = true;
+        launch->spec.rows = task->rows;
+        launch->spec.columns = task->columns;
+    }
     if (what == LAUNCH_WORKER)
         set_limits(launch, &task->worker->limits);
 }
@@ -302,6 +315,7 @@ bool launch_prepare(struct launch *launch, struct run *run, struct task *task, e
     if (!launch_environment(&scope, retry, err) || !secrets_learn(run, worker, &launch->env, err) ||
         !set_own(launch, run, task, &info, err) || !set_dir(launch, &scope, err))
         return false;
+    set_terminal(launch, task, what);
     const struct plan_texts *args = retry && worker->retry.has_args ? &worker->retry.args : &worker->args;
     bool ok = what != LAUNCH_WORKER || !worker->launcher ||
               add_texts(&launch->argv, &scope, &worker->launcher->run, err);
@@ -365,6 +379,10 @@ static void process_output(void *ctx, struct child *child, int stream, struct st
     struct process *process = ctx;
     (void)child;
     output_bytes(&process->output, stream, bytes);
+    if (process->task->worker->tty) {
+        terminal_add(process->run, process->task, bytes);
+        run_work(process->run);
+    }
     if (process->task->probes)
         probes_output(process->run, process->task, process->ref, stream, bytes);
 }

@@ -54,6 +54,7 @@ void output_open(struct output *output, struct run *run, struct task *task)
                               .name = task->name,
                               .worker = task->group,
                               .settings = &task->worker->log,
+                              .tty = task->worker->tty,
                               .wants_result = task->worker->result_stdout,
                               .tail = parent ? &parent->tail : &task->tail};
     open_log(output, task);
@@ -217,13 +218,16 @@ void output_result(const struct output *output, struct buf *json)
 {
     if (!output->wants_result || output->last_long || (output->last.len == 0 && !output->last_ended))
         return;
-    AUTO_VALUE struct value *value = value_parse(buf_str(&output->last), NULL);
+    struct str last = buf_str(&output->last);
+    if (output->tty && last.len > 0 && last.data[last.len - 1] == '\r')
+        last.len--; /* lines of a terminal end in CR LF */
+    AUTO_VALUE struct value *value = value_parse(last, NULL);
     if (value) {
         value_print(json, value);
         return;
     }
     AUTO_BUF struct buf mended = {0};
-    view_add_utf8(&mended, buf_str(&output->last));
+    view_add_utf8(&mended, last);
     string_print(json, buf_str(&mended));
 }
 

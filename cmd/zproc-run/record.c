@@ -250,6 +250,8 @@ void records_touch(struct run *run, uint32_t number)
     logs_grew(run);
     if (!task)
         records->run_dirty = true;
+    if (task)
+        terminal_check(run, task);
     if (!has_record(task) || task->dirty)
         return;
     task->dirty = true;

@@ -59,6 +59,7 @@ static void task_free(struct run *run, struct task *task)
     notify_close(task);
     state_leave(run, task);
     guard_end(run, task);
+    terminal_free(task->terminal);
     trigger_forget(task);
     items_drop(run, task);
     free(task->name);
@@ -437,6 +438,7 @@ static void finish(struct run *run)
         publish_end(run);
         services_close(run);
         logs_close(run);
+        terminals_close(run);
         records_keep(run);
         report_summary(run);
     }

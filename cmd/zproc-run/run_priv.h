@@ -269,15 +269,17 @@ struct task {
     int needed;            /* answers that its start still waits for */
     bool spawning;         /* SUP_SPAWN came, `spawn` is its ref */
     struct sup_ref spawn;
-    char *obstacle;         /* why it cannot be started, NULL: nothing */
-    char *snapshot, *value; /* files of a trigger's event, NULL: none */
-    char *log;              /* NULL: none */
-    struct buf tail;        /* the end of its stderr */
-    int held;               /* processes that refer to it */
-    bool forgotten;         /* to be freed with the last of them */
-    bool dirty;             /* its record waits to be published */
-    bool published;         /* it has been under its name */
-    bool picked;            /* named by the request that is being read */
+    char *obstacle;            /* why it cannot be started, NULL: nothing */
+    char *snapshot, *value;    /* files of a trigger's event, NULL: none */
+    char *log;                 /* NULL: none */
+    struct buf tail;           /* the end of its stderr */
+    int held;                  /* processes that refer to it */
+    bool forgotten;            /* to be freed with the last of them */
+    bool dirty;                /* its record waits to be published */
+    bool published;            /* it has been under its name */
+    struct terminal *terminal; /* what a worker with a tty has printed; NULL: nothing yet */
+    int rows, columns;         /* of it, 0: the usual ones */
+    bool picked;               /* named by the request that is being read */
     size_t group;
 };
 /* NULL when it is no more or was never there. */
@@ -376,6 +378,23 @@ void ask_reload(struct run *run, int64_t call, const struct value *request);
 void ask_spawn(struct run *run, int64_t call, const struct value *request);
 /* The manifest is read again, as the signal SIGHUP asks for. */
 void reload_run(struct run *run);
+
+/* ---- attach.c: terminals of workers ---- */
+
+struct terminal;
+struct attached {
+    int64_t owed;    /* answers after which another question is to come */
+    int64_t last_ms; /* the last of them */
+};
+void ask_attach_read(struct run *run, int64_t call, const struct value *request);
+void ask_attach_write(struct run *run, int64_t call, const struct value *request);
+void ask_attach_resize(struct run *run, int64_t call, const struct value *request);
+void terminal_add(struct run *run, struct task *task, struct str bytes);
+/* After a change of the task: tells who is attached when it has ended. */
+void terminal_check(struct run *run, struct task *task);
+/* The run has ended: who is attached is told the rest. */
+void terminals_close(struct run *run);
+void terminal_free(struct terminal *terminal); /* NULL is fine */
 
 /* ---- watch.c ---- */
 
@@ -576,7 +595,7 @@ struct output {
     struct buf held;             /* group, failed: kept until the end */
     size_t dropped;              /* bytes that did not fit there */
     int64_t last_ms;             /* when it wrote something last */
-    bool wants_result, last_ended, last_long;
+    bool tty, wants_result, last_ended, last_long;
     struct buf last;  /* last line of stdout */
     struct buf *tail; /* end of stderr; borrowed from the task */
 };
@@ -642,6 +661,7 @@ struct run {
     uint32_t born;       /* how many there were at the start */
     struct services services;
     struct readers readers;
+    struct attached attached;
     size_t name_width;
     struct process *processes;
     struct table logs;          /* that are open, by path */

@@ -14,9 +14,19 @@ static const struct {
     const char *name;
     call_fn *follow;
 } requests[] = {
-    {"start", ask_start},   {"stop", ask_stop}, {"restart", ask_restart}, {"signal", ask_signal},
-    {"scale", ask_scale},   {"down", ask_down}, {"spawn", ask_spawn},     {"return", ask_return},
-    {"reload", ask_reload}, {"logs", ask_logs},
+    {"start", ask_start},
+    {"stop", ask_stop},
+    {"restart", ask_restart},
+    {"signal", ask_signal},
+    {"scale", ask_scale},
+    {"down", ask_down},
+    {"spawn", ask_spawn},
+    {"return", ask_return},
+    {"reload", ask_reload},
+    {"logs", ask_logs},
+    {"attach.read", ask_attach_read},
+    {"attach.write", ask_attach_write},
+    {"attach.resize", ask_attach_resize},
 };
 
 /* ---- Answers ---- */
@@ -114,6 +124,12 @@ void services_release(struct services *services)
 
 /* ---- Serving ---- */
 
+/* What may be asked for when the run is over: the rest of what was printed. */
+static bool is_late(call_fn *function)
+{
+    return function == ask_logs || function == ask_attach_read;
+}
+
 static void follow(struct run *run, int64_t call, const struct value *request)
 {
     bool is_map = request && value_type(request) == VALUE_MAP;
@@ -121,7 +137,7 @@ static void follow(struct run *run, int64_t call, const struct value *request)
     struct err err;
     for (size_t i = 0; name && i < LENGTH_OF(requests); i++)
         if (value_type(name) == VALUE_STRING && str_is(value_as_str(name), requests[i].name)) {
-            if (!run->over || requests[i].follow == ask_logs)
+            if (!run->over || is_late(requests[i].follow))
                 requests[i].follow(run, call, request);
             return;
         }

@@ -36,7 +36,7 @@ bool call_names(const struct context *context, size_t first, struct buf *json, s
 }
 
 /* Within a run that run's, unless another server was named; else the first run of the server. */
-static char *service_name(const struct context *context)
+char *call_service(const struct context *context)
 {
     const char *run = getenv("ZPROC_RUN"), *given = args_value(&context->args, "run");
     if (given)
@@ -50,7 +50,7 @@ bool call_ask(struct context *context, struct buf *json, struct value **answer, 
 {
     struct request request = {.operation = OP_call};
     struct reply reply;
-    AUTO_FREE char *service = service_name(context);
+    AUTO_FREE char *service = call_service(context);
     const char *timeout = args_value(&context->args, "timeout");
     if (timeout && !duration_parse(str_of(timeout), &context->timeout_ms, err))
         return err_wrap(err, "option '--timeout'");

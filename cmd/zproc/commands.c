@@ -8,7 +8,7 @@ extern const struct command cmd_set, cmd_del, cmd_update, cmd_replace, cmd_clear
 extern const struct command cmd_watch, cmd_events, cmd_go_live;
 extern const struct command cmd_server, cmd_ping, cmd_stats, cmd_keygen;
 extern const struct command cmd_run, cmd_check, cmd_map;
-extern const struct command cmd_ps, cmd_logs, cmd_up, cmd_wait;
+extern const struct command cmd_ps, cmd_attach, cmd_logs, cmd_up, cmd_wait;
 extern const struct command cmd_start, cmd_stop, cmd_restart, cmd_signal, cmd_scale, cmd_down, cmd_spawn,
     cmd_return, cmd_reload;
 
@@ -19,11 +19,12 @@ const struct command *const commands[] = {
     &cmd_atomic,  &cmd_txn,  &cmd_dump,   &cmd_load,    &cmd_watch,   &cmd_events,     &cmd_go_live,
     &cmd_server,  &cmd_ping, &cmd_stats,  &cmd_keygen,  &cmd_run,     &cmd_check,      &cmd_map,
     &cmd_ps,      &cmd_wait, &cmd_start,  &cmd_stop,    &cmd_restart, &cmd_signal,     &cmd_scale,
-    &cmd_down,    &cmd_up,   &cmd_logs,   &cmd_spawn,   &cmd_return,  &cmd_reload,     NULL,
+    &cmd_down,    &cmd_up,   &cmd_logs,   &cmd_spawn,   &cmd_return,  &cmd_reload,     &cmd_attach,
+    NULL,
 };
 
 const char *const commands_later[] = {
-    "attach", "graph", "import", "init", "results", "top", "history", "report", NULL,
+    "graph", "import", "init", "results", "top", "history", "report", NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -57,6 +57,8 @@ void stdin_check(struct loader *loader, const struct node *map, struct plan_work
     /* A null that is written is the empty input, for triggers too. */
     if (entry && ynode_is_unset(entry->value))
         worker->input.kind = STDIN_NULL;
+    if (worker->tty && worker->input.kind != STDIN_DEFAULT && entry)
+        diag_add_at(&loader->diag, entry->value, "'stdin' and 'tty: true' exclude each other");
     if (worker->input.kind == STDIN_SNAPSHOT && !worker->trigger.given)
         diag_add_at(&loader->diag, entry->value, "'stdin: snapshot' is for workers with a 'trigger'");
     if (worker->input.kind == STDIN_DEFAULT)

@@ -211,7 +211,7 @@ struct plan_worker {
     struct plan_stdin input;
     struct plan_limits limits;
     const struct plan_launcher *launcher; /* NULL: none */
-    bool service, stateful, start, optional, cleanup, restart_always, result_stdout;
+    bool service, stateful, tty, start, optional, cleanup, restart_always, result_stdout;
     int replicas;
     struct plan_need *needs;
     size_t need_count;

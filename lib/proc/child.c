@@ -33,6 +33,7 @@ static void child_free(struct child *child)
     process_list_release(&child->tree);
     free(child->marks[0]);
     free(child->marks[1]);
+    buf_release(&child->typed);
     free(child);
 }
 
@@ -350,6 +351,12 @@ static void ends_close(struct ends *ends)
 /* The other ends become the child's streams. */
 static bool ends_open(struct ends *ends, const struct child_spec *spec, struct child *child, struct err *err)
 {
+    if (spec->tty) {
+        int master;
+        child->tty = true;
+        return pty_open(spec, &master, ends->fd, err) &&
+               stream_open(&child->streams[0], child, 1, master, err);
+    }
     if (!input_open(spec, &ends->fd[0], err))
         return false;
     for (int i = 1; i <= 2 && !spec->inherit_output; i++) {
@@ -438,9 +445,8 @@ void child_disown(struct child *child)
 void child_pause(struct child *child, bool paused)
 {
     child->paused = paused;
-    for (int i = 0; i < 2; i++)
-        if (child->streams[i].fd >= 0)
-            watcher_set(child->streams[i].watcher, paused ? 0 : POLLIN);
+    stream_watch(&child->streams[0]);
+    stream_watch(&child->streams[1]);
     if (!paused && child->reaped) {
         child->hold_until = time_now_ms() + HOLD_MS;
         look_again(child, child->hold_until);

@@ -29,7 +29,9 @@ struct child {
     int pid;
     struct stream streams[2];
     bool paused;
-    char *marks[2]; /* owned */
+    bool tty;         /* streams[0] is a terminal */
+    struct buf typed; /* that it did not take yet */
+    char *marks[2];   /* owned */
     bool keep_orphans;
     int64_t orphan_grace_ms;
 
@@ -54,6 +56,12 @@ void stream_read(struct stream *stream);
 /* Reads what is there by now and closes it. */
 void stream_finish(struct stream *stream);
 void stream_close(struct stream *stream);
+/* Watches for what matters now: bytes to read unless paused, room for what was typed. */
+void stream_watch(struct stream *stream);
+/* A terminal and its three ends for the child. */
+bool pty_open(const struct child_spec *spec, int *master, int ends[3], struct err *err);
+/* Writes what was typed, as far as there is room. */
+void pty_feed(struct child *child);
 /* The stream was closed by its reader's event: the child may be at its end. Frees the child perhaps. */
 void child_stream_ended(struct child *child);
 

@@ -80,6 +80,8 @@ struct child_spec {
     size_t limit_count;
     const int *nice;               /* NULL: ours */
     const struct child_user *user; /* NULL: ours */
+    bool tty; /* descriptors 0 to 2 are a terminal of its own, which is its controlling one; stream 1 */
+    int rows, columns; /* of it; 0: 24, 80 */
 };
 struct child_end {
     int status, signal; /* signal > 0: ended by it; else exit status */
@@ -107,6 +109,10 @@ void child_signal(struct child *child, int signal);
 /* SIGKILL to everything that it ever started: group, recorded and present descendants, adopted orphans with
  * its marks; repeated until nothing is left. With keep_orphans: to its group. */
 void child_kill(struct child *child);
+/* Of a child with a terminal. Types; false when it has not read for too long. */
+bool child_write(struct child *child, struct str bytes);
+/* Tells it its size, and its processes by SIGWINCH. */
+void child_resize(struct child *child, int rows, int columns);
 /* Stop reading output for now (back-pressure), go on reading. `ended` waits for what was not read. */
 void child_pause(struct child *child, bool paused);
 

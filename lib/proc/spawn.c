@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -149,7 +150,8 @@ ON_OWN_STACK static void run_command(struct start *start)
     const struct child_spec *spec = start->spec;
     signals_reset();
     setsid();
-    if (!descriptors_set(start) || !limits_set(start) || !user_set(start)) {
+    if (!descriptors_set(start) || (spec->tty && ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) ||
+        !limits_set(start) || !user_set(start)) {
         start->number = errno;
         return;
     }

@@ -57,11 +57,20 @@ void stream_finish(struct stream *stream)
 
 static void stream_ready(void *ctx, short events)
 {
-    (void)events;
     struct stream *stream = ctx;
+    if (events & POLLOUT && stream->child->typed.len > 0)
+        pty_feed(stream->child);
     stream_read(stream);
     if (stream->fd < 0)
         child_stream_ended(stream->child);
+}
+
+void stream_watch(struct stream *stream)
+{
+    const struct child *child = stream->child;
+    if (stream->fd >= 0)
+        watcher_set(stream->watcher,
+                    (short)((child->paused ? 0 : POLLIN) | (child->typed.len > 0 ? POLLOUT : 0)));
 }
 
 bool stream_open(struct stream *stream, struct child *child, int number, int fd, struct err *err)
