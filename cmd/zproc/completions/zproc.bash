@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats keygen run check map ps wait start stop restart signal scale down up logs spawn return reload help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats keygen run check map ps wait start stop restart signal scale down up logs spawn return reload attach help'
 _zproc_global='-a --address -n --namespace --key-file --secret-key --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -46,6 +46,7 @@ _zproc_options() {
     spawn) echo '-e --env --need -C --dir --service --optional --retry --replicas --run-timeout -t --timeout' ;;
     return) echo '-s --string -J --strict' ;;
     reload) echo '-f --manifest --dry-run -t --timeout' ;;
+    attach) echo '--detach-keys --run' ;;
     esac
 }
 
@@ -90,6 +91,7 @@ _zproc_takes() {
     'spawn '-C | 'spawn '--dir) echo file ;;
     'reload '-t | 'reload '--timeout) echo value ;;
     'reload '-f | 'reload '--manifest) echo file ;;
+    'attach '--detach-keys | 'attach '--run) echo value ;;
     *' '-a | *' '--address | *' '-n | *' '--namespace | *' '--session) echo value ;;
     *' '--secret-key) echo key ;;
     *' '--key-file) echo file ;;

@@ -58,6 +58,7 @@ _zproc_commands() {
     'spawn:Add a worker to the run that goes on'
     'return:Within a worker\: make VALUE its result'
     'reload:Read the manifest of the run again and take over what has changed'
+    'attach:Use the terminal of a worker that has one (tty\: true)'
     'help:Show help, or that of a command'
   )
   _describe -t commands command commands
@@ -908,6 +909,22 @@ _zproc() {
         '--no-color[no colour on a terminal]' \
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' ;;
+    attach)
+      _arguments -s -S \
+        '--detach-keys[what ends it here, like ctrl-p,ctrl-q (the default) or ctrl-\]]:KEYS: ' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:NAME: ' ;;
     help) _zproc_commands ;;
   esac
 }
