@@ -462,12 +462,29 @@ void launch_spawn(struct run *run, struct task *task, struct sup_ref ref)
 {
     task->spawn = ref;
     task->spawning = true;
-    launch_ready(run, task);
+    mem_grow(run->starting, run->starting_capacity, run->starting_count);
+    run->starting[run->starting_count++] = task->number;
+}
+
+void launch_begun(struct run *run)
+{
+    size_t count = run->starting_count;
+    uint32_t *starting = run->starting;
+    run->starting = NULL;
+    run->starting_count = run->starting_capacity = 0;
+    if (count > 0 && run->closing > 0)
+        state_send(run);
+    for (size_t i = 0; i < count; i++) {
+        struct task *task = run_task(run, starting[i]);
+        if (task)
+            launch_ready(run, task);
+    }
+    free(starting);
 }
 
 void launch_ready(struct run *run, struct task *task)
 {
-    if (task->spawning && task->needed == 0)
+    if (task->spawning && task->needed == 0 && !session_holds(run, task))
         spawn_now(run, task);
 }
 

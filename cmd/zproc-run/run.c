@@ -246,6 +246,7 @@ void run_work(struct run *run)
         }
         sup_effects_clear(&run->effects);
         run->effect = 0;
+        launch_begun(run);
         records_flush(run);
         services_check(run);
     } while (state_pump(run) || run->effects.count > 0);
@@ -463,6 +464,7 @@ static void release(struct run *run)
     table_release(&run->logs);
     services_release(&run->services);
     logs_release(run);
+    free(run->starting);
     records_release(&run->records);
     sup_effects_release(&run->effects);
     sup_free(run->sup);

@@ -183,6 +183,8 @@ struct ask *state_ask(struct run *run, struct request *request, struct str value
 void state_keep(struct ask **owner, struct ask *ask);
 /* Ends a request that waits on the server; its answer is dropped. Sets *ask to NULL. */
 void state_cancel(struct run *run, struct ask **ask);
+/* Sends what is queued, as far as there is room. */
+void state_send(struct run *run);
 /* Reads and writes what is possible. True when an answer was handed out. */
 bool state_pump(struct run *run);
 /* Nothing that is answered at once is on its way. */
@@ -237,6 +239,9 @@ void records_initial(struct run *run);
  * starts, -1: now. */
 void session_open(struct run *run, struct task *task, int64_t rev);
 void session_close(struct run *run, struct task *task);
+/* The task's start waits: sessions of workers that have ended are closed first, so that nothing ephemeral of
+ * theirs is there any more, and the server is just not there. */
+bool session_holds(struct run *run, const struct task *task);
 
 /* ---- tasks (run.c) ---- */
 
@@ -514,8 +519,10 @@ bool launch_environment(const struct scope *scope, bool retry, struct err *err);
 bool launch_prepare(struct launch *launch, struct run *run, struct task *task, enum launch_what what,
                     struct err *err);
 void launch_release(struct launch *launch);
-/* The task's process now, or as soon as its session and snapshot are there. */
+/* The task's process with the next launch_begun, or as soon as its session and snapshot are there. */
 void launch_spawn(struct run *run, struct task *task, struct sup_ref ref);
+/* After all effects of an event: what ended in it comes before what starts in it. */
+void launch_begun(struct run *run);
 /* An answer that the start waits for is there. */
 void launch_ready(struct run *run, struct task *task);
 void launch_terminate(struct run *run, struct task *task, struct sup_ref ref);
@@ -651,6 +658,10 @@ struct run {
     size_t effect; /* the next to carry out */
     bool working;
     struct timer *tick, *note, *limit;
+    uint32_t *starting; /* tasks that are to be started after the effects */
+    size_t starting_count, starting_capacity;
+    size_t closing;      /* sessions whose end is not answered */
+    bool held;           /* starts wait for that */
     bool begun, waiting; /* workers may run; run_until goes on */
     bool failed;         /* it cannot start */
     int interrupt;       /* the signal that came before that, 0: none */

@@ -31,11 +31,40 @@ void session_open(struct run *run, struct task *task, int64_t rev)
     state_ask(run, &request, (struct str){0}, opened, task->number, 0);
 }
 
+static void closed(struct run *run, struct task *task, int64_t tag, struct reply *reply)
+{
+    (void)task;
+    (void)tag;
+    (void)reply;
+    size_t at = 0;
+    run->closing--;
+    if (run->closing > 0 || !run->held)
+        return;
+    run->held = false;
+    uint32_t *waiting = mem_array(run->tasks.count + 1, sizeof *waiting);
+    size_t count = 0;
+    for (struct task *next; (next = table_next(&run->tasks, &at));)
+        if (next->spawning)
+            waiting[count++] = next->number;
+    for (size_t i = 0; i < count; i++)
+        if ((task = run_task(run, waiting[i])))
+            launch_ready(run, task);
+    free(waiting);
+}
+
+bool session_holds(struct run *run, const struct task *task)
+{
+    bool holds = task->worker->stateful && run->closing > 0 && !run->state.open && !run->state.closed;
+    run->held = run->held || holds;
+    return holds;
+}
+
 void session_close(struct run *run, struct task *task)
 {
     if (!task->session)
         return;
     struct request request = {.operation = OP_session_close};
     request_set_str(&request, FIELD_session, str_of(task->session));
-    state_ask(run, &request, (struct str){0}, NULL, SUP_NO_TASK, 0);
+    if (state_ask(run, &request, (struct str){0}, closed, SUP_NO_TASK, 0))
+        run->closing++;
 }

@@ -192,7 +192,7 @@ static bool link_prepare(struct run *run)
     return false;
 }
 
-static void send_queued(struct run *run)
+void state_send(struct run *run)
 {
     struct state *state = &run->state;
     while (state->open && state->first && has_room(state) && link_prepare(run)) {
@@ -477,7 +477,7 @@ static bool link_pump(struct run *run, size_t number)
 bool state_pump(struct run *run)
 {
     bool any = false;
-    send_queued(run);
+    state_send(run);
     for (size_t i = 0; i < run->state.link_count; i++)
         any = link_pump(run, i) || any;
     return any;

@@ -67,8 +67,8 @@ manifest() {
   manifest <<'EOF'
   printer: {run: 'until test -e stop; do echo tick; sleep 0.02; done'}
   ender: {run: 'until test -e end; do sleep 0.02; done'}
-  after: {needs: [ender], run: 'echo after'}
-  late: {needs: [ender], run: 'echo tries; sleep 1000', timeout: 300ms, retry: {max: 2, for: [timeout], delay: 1s}}
+  after: {needs: [ender], stateful: false, run: 'echo after'}
+  late: {needs: [ender], stateful: false, run: 'echo tries; sleep 1000', timeout: 300ms, retry: {max: 2, for: [timeout], delay: 1s}}
   writer: {run: 'until test -e go; do sleep 0.02; done; zproc set seen 1; zproc get seen'}
 EOF
   run_start
