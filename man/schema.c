@@ -46,6 +46,8 @@ static const struct {
     {"duration or unlimited", "\"anyOf\": [{\"$ref\": \"#/$defs/duration\"}, {\"const\": \"unlimited\"}]"},
     {"map of launchers", "\"type\": [\"object\", \"boolean\", \"null\"], \"not\": {\"const\": true}, "
                          "\"additionalProperties\": {\"$ref\": \"#/$defs/launchers\"}"},
+    {"list of maps", "\"anyOf\": [{\"type\": [\"array\", \"null\"], \"items\": {\"type\": \"object\", "
+                     "\"minProperties\": 1}}, {\"const\": false}]"},
     {"list of files", "\"type\": [\"array\", \"null\"], \"items\": {\"anyOf\": [{\"type\": \"string\"}, "
                       "{\"$ref\": \"#/$defs/include\"}]}"},
     {"worker", "\"$ref\": \"#/$defs/worker\""},
@@ -195,7 +197,10 @@ static bool section_add(struct buf *buf, const struct rows *rows, const char *se
 {
     const char *before = "";
     bool ignores = false;
-    buf_add_format(buf, "%*s\"additionalProperties\": false,\n%*s\"properties\": {", indent, "", indent, "");
+    bool open = strcmp(section, "worker.matrix") == 0;
+    buf_add_format(buf, "%*s\"additionalProperties\": %s,\n%*s\"properties\": {", indent, "",
+                   open ? "{\"anyOf\": [{\"$ref\": \"#/$defs/words\"}, {\"const\": false}]}" : "false",
+                   indent, "");
     for (size_t i = 0; i < rows->count; i++) {
         const struct plan_key *key = &rows->items[i].key;
         if (strcmp(key->section, section) != 0 || !key->supported)

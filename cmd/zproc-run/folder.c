@@ -11,8 +11,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RECORD_MAX 4096
-#define ANSWER_MS  500 /* a server that says nothing for so long is not one to lead others to */
+#define FILE_NAME_MAX 180 /* a file system takes 255, and more is put behind it */
+#define RECORD_MAX    4096
+#define ANSWER_MS     500 /* a server that says nothing for so long is not one to lead others to */
+
+void file_name_add(struct buf *buf, const struct task *task)
+{
+    static const char kept[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,-+=@[]()";
+    size_t start = buf->len;
+    for (const char *at = task->name; *at && buf->len - start < FILE_NAME_MAX; at++)
+        if (strchr(kept, *at))
+            buf_add_char(buf, *at);
+        else
+            buf_add_format(buf, "%%%02X", (unsigned char)*at);
+    if (buf->len - start >= FILE_NAME_MAX)
+        buf_add_format(buf, "~%u", task->number); /* a '~' of the name itself is "%7E" */
+}
 
 void run_id_make(char id[32])
 {

@@ -12,11 +12,11 @@
 static char *log_path(struct run *run, const struct task *task, struct err *err)
 {
     if (!task->worker->log.file.raw) {
-        char *path = mem_format("%s/%s.log", run->folder.run, task->name);
-        for (char *at = path + strlen(run->folder.run) + 1; *at; at++)
-            if (*at == '/')
-                *at = '_';
-        return path;
+        struct buf path = {0};
+        buf_add_format(&path, "%s/", run->folder.run);
+        file_name_add(&path, task);
+        buf_add_text(&path, ".log");
+        return buf_detach(&path);
     }
     struct environment env = {0};
     AUTO_BUF struct buf text = {0};

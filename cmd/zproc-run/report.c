@@ -26,10 +26,27 @@ static size_t *worker_rounds(const struct plan *plan, size_t *last)
     return rounds;
 }
 
-static void add_command(struct buf *buf, const struct plan_command *command)
+/* What can be filled in before anything runs. */
+static struct value *known_names(const struct plan *plan, const struct plan_worker *worker,
+                                 const struct plan_row *row)
 {
+    struct value *names = value_map();
+    map_set(names, STR("vars"), plan->vars ? value_ref(plan->vars) : value_map());
+    map_set(names, STR("worker"), value_string(str_of(worker->name)));
+    if (row)
+        map_set(names, STR("matrix"), value_ref(row->values));
+    return names;
+}
+
+static void add_command(struct buf *buf, const struct plan_command *command, const struct value *names)
+{
+    struct expr_scope scope = {.args = names, .quote = true};
+    struct err err;
     for (size_t i = 0; i < command->words.count; i++) {
-        struct str text = str_of(command->words.items[i].raw);
+        const struct plan_text *word = &command->words.items[i];
+        AUTO_BUF struct buf filled = {0};
+        bool known = word->template && template_expand(word->template, &scope, &filled, &err);
+        struct str text = known ? buf_str(&filled) : str_of(word->raw);
         const char *newline = memchr(text.data, '\n', text.len);
         bool more = newline && newline + 1 < text.data + text.len;
         if (newline)
@@ -69,12 +86,35 @@ static void learn_secrets(struct run *run)
 {
     for (size_t i = 0; i < run->plan->worker_count; i++) {
         struct environment env = {0};
-        struct task task = {.worker = &run->plan->workers[i], .parent = SUP_NO_TASK};
+        const struct plan_worker *worker = &run->plan->workers[i];
+        struct task task = {.worker = worker, .parent = SUP_NO_TASK};
         struct scope scope = {.run = run, .task = &task, .env = &env};
-        launch_environment(&scope, false, NULL);
-        secrets_learn(run, task.worker, &env, NULL);
-        environment_release(&env);
+        size_t row = 0;
+        do {
+            task.row = worker->row_count ? &worker->rows[row] : NULL;
+            launch_environment(&scope, false, NULL);
+            secrets_learn(run, worker, &env, NULL);
+            environment_release(&env);
+        } while (++row < worker->row_count);
     }
+}
+
+static void add_instance(struct view_table *table, const struct plan *plan, const struct plan_worker *worker,
+                         const struct plan_row *row)
+{
+    AUTO_BUF struct buf name = {0}, command = {0}, needs = {0};
+    AUTO_VALUE struct value *names = known_names(plan, worker, row);
+    buf_add_format(&name, "%s%s", worker->name, row ? row->label : "");
+    if (worker->replicas > 1)
+        buf_add_format(&name, " x%d", worker->replicas);
+    if (worker->launcher)
+        buf_add_format(&command, "%s: ", worker->launcher->name);
+    add_command(&command, &worker->run, names);
+    add_needs(&needs, plan, worker);
+    view_table_add(table, VIEW_PLAIN, name.data);
+    view_table_add(table, VIEW_PLAIN, worker_kind(worker));
+    view_table_add(table, VIEW_PLAIN, needs.data ? needs.data : "at once");
+    view_table_add(table, VIEW_PLAIN, command.data ? command.data : "");
 }
 
 static void print_plan(const struct plan *plan, struct buf *buf)
@@ -87,16 +127,10 @@ static void print_plan(const struct plan *plan, struct buf *buf)
             const struct plan_worker *worker = &plan->workers[i];
             if (rounds[i] != round)
                 continue;
-            AUTO_BUF struct buf name = {0}, command = {0}, needs = {0};
-            buf_add_text(&name, worker->name);
-            if (worker->replicas > 1)
-                buf_add_format(&name, " x%d", worker->replicas);
-            add_command(&command, &worker->run);
-            add_needs(&needs, plan, worker);
-            view_table_add(&table, VIEW_PLAIN, name.data);
-            view_table_add(&table, VIEW_PLAIN, worker_kind(worker));
-            view_table_add(&table, VIEW_PLAIN, needs.data ? needs.data : "at once");
-            view_table_add(&table, VIEW_PLAIN, command.data ? command.data : "");
+            if (worker->row_count == 0)
+                add_instance(&table, plan, worker, NULL);
+            for (size_t row = 0; row < worker->row_count; row++)
+                add_instance(&table, plan, worker, &worker->rows[row]);
         }
     view_table_print(buf, &table, false);
     view_table_release(&table);

@@ -44,6 +44,7 @@ static struct task *task_new(struct run *run, const struct sup_task *info)
                           .name = mem_text(info->name),
                           .group = info->group,
                           .replica = info->replica,
+                          .row = info->row,
                           .parent = info->parent,
                           .item = info->item};
     if (strlen(task->name) > run->name_width)

@@ -49,6 +49,8 @@ struct folder {
 };
 /* A new file with this text, put in place of the old one as a whole. */
 bool file_replace(const char *path, struct str text, struct err *err);
+/* Adds a task's name as that of a file: no two names come out alike, and none is a path. */
+void file_name_add(struct buf *buf, const struct task *task);
 /* Makes ID: sortable by time, unpredictable. */
 void run_id_make(char id[32]);
 /* FOLDER_ALONE: ERR_CONFLICT when another run goes on there. */
@@ -258,6 +260,7 @@ struct task {
     const struct plan *plan; /* of the worker */
     char *name;
     int replica;
+    const struct plan_row *row; /* of the worker's matrix; NULL: there is none */
     uint32_t parent;
     char *session; /* NULL: none */
     struct event event;

@@ -1,4 +1,4 @@
-/* The names that ${{ }} may use: env, vars, worker, replica, run, needs. */
+/* The names that ${{ }} may use: env, vars, matrix, worker, replica, run, needs. */
 #include "run_priv.h"
 
 static struct value *text_value(const char *text)
@@ -56,7 +56,7 @@ static struct value *needs_value(const struct run *run, const struct task *task)
 {
     struct value *map = value_map();
     const struct plan_worker *worker = task->worker;
-    for (size_t i = 0; i < worker->need_count; i++) {
+    for (size_t i = 0; run->sup && i < worker->need_count; i++) { /* nothing is known in a dry run */
         const struct plan_worker *need = &task->plan->workers[worker->needs[i].worker];
         map_set(map, str_of(worker->needs[i].name), need_value(run, need));
     }
@@ -70,6 +70,7 @@ struct value *scope_names(const struct scope *scope)
     map_set(names, STR("vars"), scope->run->plan->vars ? value_ref(scope->run->plan->vars) : value_map());
     map_set(names, STR("worker"), text_value(scope->task->worker->name));
     map_set(names, STR("replica"), value_int(scope->task->replica));
+    map_set(names, STR("matrix"), scope->task->row ? value_ref(scope->task->row->values) : value_map());
     map_set(names, STR("run"), run_value(scope->run));
     map_set(names, STR("needs"), needs_value(scope->run, scope->task));
     return names;

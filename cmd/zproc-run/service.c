@@ -199,15 +199,34 @@ static void pick(struct run *run, struct picked *picked, uint32_t number)
     picked->tasks[picked->count++] = number;
 }
 
+/* test[a,1] of test; SUP_NO_TASK: there is none. */
+static uint32_t find_combination(const struct run *run, struct str name)
+{
+    const char *bracket = memchr(name.data, '[', name.len);
+    size_t group = sup_group_find(run->sup, (struct str){name.data, (size_t)(bracket - name.data)});
+    uint32_t count = group == SIZE_MAX ? 0 : sup_group_at(run->sup, group).count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sup_task info;
+        uint32_t number = sup_group_task(run->sup, group, i);
+        if (sup_task_at(run->sup, number, &info) && str_is(name, info.name))
+            return number;
+    }
+    return SUP_NO_TASK;
+}
+
 /* oven.1 of oven; SUP_NO_TASK: there is none. */
 static uint32_t find_instance(const struct run *run, struct str name)
 {
+    if (memchr(name.data, '[', name.len))
+        return find_combination(run, name);
     const char *dot = memrchr(name.data, '.', name.len);
     AUTO_FREE char *digits = dot ? mem_copy(dot + 1, name.len - (size_t)(dot + 1 - name.data)) : mem_text("");
     size_t len = strlen(digits);
     if (len == 0 || len > 9 || strspn(digits, "0123456789") != len)
         return SUP_NO_TASK;
     size_t group = sup_group_find(run->sup, (struct str){name.data, (size_t)(dot - name.data)});
+    if (group == SIZE_MAX || sup_group_at(run->sup, group).worker->row_count > 0)
+        return SUP_NO_TASK;
     return sup_group_task(run->sup, group, (uint32_t)strtoul(digits, NULL, 10));
 }
 

@@ -130,10 +130,8 @@ void trigger_disarm(struct run *run, struct task *task)
 static char *file_path(const struct run *run, const struct task *task, const char *what)
 {
     AUTO_BUF struct buf name = {0};
-    buf_add_format(&name, "%s.%u.%s", task->name, task->number, what);
-    for (size_t i = 0; i < name.len; i++)
-        if (name.data[i] == '/')
-            name.data[i] = '_';
+    file_name_add(&name, task);
+    buf_add_format(&name, ".%u.%s", task->number, what);
     return mem_format("%s/%s", run->folder.run, name.data);
 }
 

@@ -29,7 +29,7 @@ static void spell(struct loader *loader, const struct field *field, const struct
     double real;
     if (field->type == FIELD_SECTION)
         node = shorthand_expand(loader, field, node);
-    if (field->type == FIELD_SECTION && node->type == NODE_MAP)
+    if (field->type == FIELD_SECTION && node->type == NODE_MAP && !field->section->open)
         spell_section(loader, field->section, node, out);
     else if (field->type == FIELD_DURATION && duration_parse(node->text, &number, NULL))
         buf_add_int(out, number);
@@ -39,7 +39,9 @@ static void spell(struct loader *loader, const struct field *field, const struct
              ynode_as_double(node, &real))
         buf_add_format(out, "%.17g", real);
     else
-        spell_node(node, field->type == FIELD_CUSTOM || field->type == FIELD_LATER, out);
+        spell_node(node,
+                   field->type == FIELD_CUSTOM || field->type == FIELD_LATER || field->type == FIELD_SECTION,
+                   out);
 }
 
 /* What is not set is spelled as its fallback. */
@@ -80,6 +82,16 @@ static void spell_env(const struct plan_env *env, struct buf *out)
     }
 }
 
+/* What it is, not only its name. */
+static void spell_launcher(const struct loader *loader, const struct node *name, struct buf *out)
+{
+    for (size_t i = 0; name && i < loader->plan->launcher_count; i++) {
+        const struct plan_launcher *launcher = &loader->plan->launchers[i];
+        for (size_t k = 0; k < launcher->run.count && str_is(name->text, launcher->name); k++)
+            string_print(out, str_of(launcher->run.items[k].raw));
+    }
+}
+
 void definition_make(struct loader *loader, const struct section *section, const struct node *map,
                      const struct plan_env *const envs[2], struct plan_definition *definition)
 {
@@ -97,6 +109,8 @@ void definition_make(struct loader *loader, const struct section *section, const
             spell_env(envs[1], &text);
         else
             spell_key(loader, field, map, &text);
+        if (section == &worker_section && strcmp(field->name, "launcher") == 0)
+            spell_launcher(loader, ynode_get(map, STR("launcher")), &text);
         if (!is_fallback(loader, field, &text))
             definition->items[definition->count++] =
                 (struct plan_spelling){field->name, memory_text(loader->memory, buf_str(&text))};

@@ -208,7 +208,7 @@ static void instance_check(struct loader *loader, const struct plan_worker *work
         return;
     const struct plan_worker *group =
         worker_find(loader, (struct str){worker->name, (size_t)(dot - worker->name)});
-    if (group && group->replicas > 1 && atoi(dot + 1) < group->replicas)
+    if (group && group->replicas > 1 && group->row_count == 0 && atoi(dot + 1) < group->replicas)
         diag_add_place(
             &loader->diag, &worker->place,
             "the worker '%s' has the name of an instance of '%s' (line %zu), which has %d replicas",

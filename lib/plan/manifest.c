@@ -260,5 +260,6 @@ void manifest_read(struct loader *loader, const struct node *root)
     definition_make(loader, &manifest_section, root,
                     (const struct plan_env *const[]){&plan->file_env, &plan->env}, &loader->plan->definition);
     graph_check(loader);
+    references_check(loader);
     graph_select(loader);
 }

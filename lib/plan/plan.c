@@ -30,6 +30,7 @@ static void loader_init(struct loader *loader, struct plan *plan, const struct p
         .memory = plan->memory,
         .plan = plan,
         .options = options,
+        .reading = NO_WORKER,
     };
     diag_init(&loader->diag, loader->scratch, problems);
 }
@@ -37,6 +38,7 @@ static void loader_init(struct loader *loader, struct plan *plan, const struct p
 static void loader_release(struct loader *loader)
 {
     diag_finish(&loader->diag);
+    free(loader->references);
     table_release(&loader->fallbacks);
     table_release(&loader->env_files);
     table_release(&loader->worker_index);

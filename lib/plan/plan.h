@@ -176,6 +176,12 @@ struct plan_limits {
     int nice;
 };
 
+/* A combination of a matrix; the worker has its replicas for each. */
+struct plan_row {
+    char *label;          /* behind the worker's name in that of the instance: "[a,3.10]" */
+    struct value *values; /* map, for ${{ matrix.KEY }} */
+};
+
 struct plan_launcher {
     char *name;
     struct plan_texts run; /* goes in front of a worker's command */
@@ -212,7 +218,10 @@ struct plan_worker {
     struct plan_limits limits;
     const struct plan_launcher *launcher; /* NULL: none */
     bool service, stateful, tty, start, optional, cleanup, restart_always, result_stdout;
-    int replicas;
+    int replicas; /* of each row, where there is a matrix */
+    struct plan_row *rows;
+    size_t row_count; /* 0: no matrix */
+    bool fail_fast;   /* matrix: the first instance that fails stops the others */
     struct plan_need *needs;
     size_t need_count;
     struct expr *only_if; /* `if`: NULL: always */

@@ -177,13 +177,22 @@ struct section {
     const char *name;
     const struct field *fields;
     size_t count;
+    bool open; /* other keys than these are no mistake */
     /* What no single key shows, once the keys are read. */
     void (*finish)(struct loader *loader, const struct node *map, void *target);
 };
 extern const struct section manifest_section, worker_section, need_section, http_section;
 extern const struct section include_section, env_file_section, worker_env_file_section;
-extern const struct section stdin_section, limits_section, launcher_section;
+extern const struct section stdin_section, limits_section, launcher_section, matrix_section;
 
+/* An expression of a ${{ }}, to be checked once all is read. */
+#define NO_WORKER SIZE_MAX
+struct reference {
+    const struct node *node;
+    const struct expr *expr;
+    size_t at;     /* where it begins in the node's text */
+    size_t worker; /* whose it is; NO_WORKER: the top level's */
+};
 struct loader {
     struct diag diag;
     struct plan_memory *scratch; /* what is only needed while loading */
@@ -193,7 +202,10 @@ struct loader {
     bool partial;           /* reading defaults or a template: what is missing may come from the worker */
     struct table fallbacks; /* field's fallback text to its node */
     struct table env_files; /* path to struct plan_env, of those that were read */
-    size_t merged;          /* entries made by merging */
+    size_t reading;         /* number of the worker that is read; NO_WORKER: none */
+    struct reference *references;
+    size_t reference_count, reference_capacity;
+    size_t merged; /* entries made by merging */
     /* The workers of the manifest, in its order. */
     const struct node **worker_nodes; /* merged */
     const char **worker_names;
@@ -241,6 +253,7 @@ void name_read(struct loader *loader, const struct node *node, void *target);
 void vars_read(struct loader *loader, const struct node *node, void *target);
 /* The current file as a file of variables; appends to env. */
 void dotenv_read(struct loader *loader, struct plan_env *env);
+void matrix_finish(struct loader *loader, const struct node *map, void *target);
 void stdin_read(struct loader *loader, const struct node *node, void *target);
 void user_read(struct loader *loader, const struct node *node, void *target);
 void launchers_read(struct loader *loader, const struct node *node, void *target);
@@ -299,6 +312,13 @@ void worker_finish(struct loader *loader, const struct node *map, void *target);
 /* What a manifest is put together from, later ones over earlier ones; text: of the first one, data NULL: to
  * be read. NULL with problems when there is nothing to go on with. */
 const struct node *files_read(struct loader *loader, struct str text);
+
+/* ---- Names in ${{ }} ---- */
+
+/* Where name stands as a word of its own; false, and 0, when it does not. */
+bool reference_find(struct str text, struct str name, size_t *at);
+void reference_note(struct loader *loader, const struct node *node, const struct expr *expr, size_t at);
+void references_check(struct loader *loader);
 
 /* ---- Passes ---- */
 

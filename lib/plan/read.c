@@ -4,7 +4,7 @@
 #include <signal.h>
 
 /* The names that ${{ }} knows. */
-static const char *const template_names[] = {"env", "vars", "worker", "replica", "run", "needs"};
+static const char *const template_names[] = {"env", "vars", "matrix", "worker", "replica", "run", "needs"};
 
 static bool type_problem(struct loader *loader, const char *what, const char *wanted, const struct node *node)
 {
@@ -153,47 +153,26 @@ static size_t error_offset(struct str expression, char *message)
     return pos;
 }
 
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-/* Where name stands as a word of its own; false when it does not. */
-static bool word_find(struct str text, struct str name, size_t *at)
-{
-    for (*at = 0; *at + name.len <= text.len; ++*at) {
-        bool fits = memcmp(text.data + *at, name.data, name.len) == 0;
-        bool begins = *at == 0 || (!is_word(text.data[*at - 1]) && text.data[*at - 1] != '.');
-        bool ends = *at + name.len == text.len || !is_word(text.data[*at + name.len]);
-        if (fits && begins && ends)
-            return true;
-    }
-    *at = 0;
-    return false;
-}
-
 /* `at` is where expr begins in node's text. */
 static void unknown_name(struct loader *loader, const struct node *node, const struct expr *expr, size_t at,
                          struct str name)
 {
     size_t place;
-    if (!word_find(expr_text(expr), name, &place)) {
+    if (!reference_find(expr_text(expr), name, &place)) {
         /* A key that is not a word by itself is one of the state's (state.x, "x" in state), or of old's,
          * which is said anyway. */
         if (expr_uses_old(expr))
             return;
         name = STR("state");
-        word_find(expr_text(expr), name, &place);
+        reference_find(expr_text(expr), name, &place);
     }
     const char *nearest = diag_nearest(&loader->diag, name, template_names, LENGTH_OF(template_names));
-    if (str_is(name, "matrix"))
-        diag_add_inside(&loader->diag, node, at + place, "'matrix' is not supported yet");
-    else if (nearest)
+    if (nearest)
         diag_add_inside(&loader->diag, node, at + place, "${{ }} knows no name '%.*s'; did you mean '%s'?",
                         STR_ARG(name), nearest);
     else
         diag_add_inside(&loader->diag, node, at + place,
-                        "${{ }} knows no name '%.*s', only env, vars, worker, replica, run and needs",
+                        "${{ }} knows no name '%.*s', only env, vars, matrix, worker, replica, run and needs",
                         STR_ARG(name));
 }
 
@@ -235,6 +214,7 @@ bool read_text(struct loader *loader, const char *what, const struct node *node,
     for (size_t i = 0; i < template_expr_count(t); i++) {
         const struct expr *expr = template_expr(t, i, &at);
         names_check(loader, node, expr, at);
+        reference_note(loader, node, expr, at);
     }
     return true;
 }

@@ -136,6 +136,8 @@ void section_read(struct loader *loader, const struct section *section, const st
     for (size_t i = 0; map && i < map->count; i++) {
         const struct node_entry *entry = &map->entries[i];
         const struct field *field = field_find(section, entry->key->text);
+        if (!field && section->open)
+            continue;
         if (!field)
             unknown_key(loader, section, entry->key);
         else if (field->type == FIELD_REFUSED)

@@ -186,8 +186,10 @@ static void worker_read(struct family *family, struct origin *origin, const stru
     loader->worker_names[i] = worker->name;
     table_put(&loader->worker_index, str_of(worker->name), worker);
     loader->partial = origin->broken;
+    loader->reading = i;
     section_read(loader, &worker_section, node, worker);
     loader->partial = false;
+    loader->reading = NO_WORKER;
     definition_make(loader, &worker_section, node,
                     (const struct plan_env *const[]){&worker->file_env, &worker->env}, &worker->definition);
 }

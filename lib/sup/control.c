@@ -196,6 +196,9 @@ bool sup_allows(const struct sup *sup, const struct sup_event *event, struct err
     const struct group *group = event->kind == SUP_SCALE ? group_at(sup, event->group) : NULL;
     if (event->kind == SUP_SCALE && (!group || group->removed || group->next_plan || event->number < 0))
         return err_set(err, ERR_CONFLICT, "no such worker, or it is being replaced");
+    if (group && group->worker->row_count > 0)
+        return err_set(err, ERR_INVALID, "'%s' has a matrix, which says what its instances are",
+                       group->worker->name);
     if (sup->finishing && !(group && (size_t)event->number <= group->tasks.count))
         return err_set(err, ERR_CONFLICT, "nothing new starts after a failure ('fail: finish')");
     if (event->kind == SUP_ADD)

@@ -23,8 +23,10 @@ static void instance_make(struct sup *sup, struct group *group)
 
 static void instances_init(struct sup *sup, struct group *group)
 {
-    group->numbered = group->worker->replicas != 1;
-    for (int i = 0; i < group->worker->replicas; i++)
+    const struct plan_worker *worker = group->worker;
+    size_t count = (size_t)worker->replicas * (worker->row_count ? worker->row_count : 1);
+    group->numbered = worker->replicas != 1;
+    for (size_t i = 0; i < count; i++)
         instance_make(sup, group);
 }
 
@@ -159,6 +161,9 @@ void groups_release(struct sup *sup)
         free(group->tasks.items);
         free(group->leaving.items);
         free(group->needs);
+        for (size_t k = 0; k < group->whys.count; k++)
+            free(group->whys.items[k]);
+        free(group->whys.items);
         free(group);
     }
     free(sup->groups.items);

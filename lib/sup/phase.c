@@ -43,6 +43,24 @@ void phase_task_failed(struct sup *sup, const struct task *task)
     sup->failed = true;
 }
 
+static void sibling_stop(struct sup *sup, struct task *task)
+{
+    const struct list *whys = &task->group->whys;
+    if (!task->parent)
+        stop_task(sup, task, whys->items[whys->count - 1]);
+}
+
+bool phase_siblings(struct sup *sup)
+{
+    bool busy = sup->broken_groups.count > 0 && sup->phase == PHASE_GOING;
+    for (size_t i = 0; i < sup->broken_groups.count && busy; i++)
+        group_each(sup, sup->broken_groups.items[i], sibling_stop);
+    sup->broken_groups.count = 0;
+    if (busy)
+        stop_order(sup);
+    return busy;
+}
+
 bool phase_act(struct sup *sup)
 {
     if (!sup->failed)

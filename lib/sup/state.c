@@ -102,6 +102,12 @@ static void say_final(struct sup *sup, const struct task *task)
         effect_say(sup, task, SAY_ERROR, "%s: failed: %s", label, task->reason);
 }
 
+static void siblings_note(struct sup *sup, const struct task *task)
+{
+    list_add(&task->group->whys, mem_format("stopped because %s failed", task->name));
+    list_add(&sup->broken_groups, task->group);
+}
+
 static void task_finish(struct sup *sup, struct task *task)
 {
     task->ended_ms = sup->wall;
@@ -119,6 +125,8 @@ static void task_finish(struct sup *sup, struct task *task)
         trigger_end(sup, task);
     if (TO(task->state) & TO_FAILURE)
         phase_task_failed(sup, task);
+    if (TO(task->state) & TO_FAILURE && task->row && task->worker->fail_fast && !task->parent)
+        siblings_note(sup, task);
     if (task->parent)
         trigger_run_ended(sup, task);
     else if (task->leaving && !(task->trigger && task->trigger->runs))

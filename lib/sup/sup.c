@@ -26,8 +26,8 @@ void sup_free(struct sup *sup)
     deadlines_release(&sup->dues);
     mutexes_release(sup);
     free(sup->dooms);
-    struct list *lists[] = {&sup->vacated,  &sup->opened, &sup->cleared, &sup->entered,
-                            &sup->runnable, &sup->dirty,  &sup->left,    &sup->dead};
+    struct list *lists[] = {&sup->broken_groups, &sup->vacated, &sup->opened, &sup->cleared, &sup->entered,
+                            &sup->runnable,      &sup->dirty,   &sup->left,   &sup->dead};
     for (size_t i = 0; i < LENGTH_OF(lists); i++)
         free(lists[i]->items);
     free(sup->why);
@@ -240,7 +240,8 @@ static bool settle_gates(struct sup *sup)
  */
 static void settle(struct sup *sup)
 {
-    while (settle_ends(sup) || phase_act(sup) || settle_gates(sup) || phase_advance(sup) || slots_fill(sup))
+    while (settle_ends(sup) || phase_siblings(sup) || phase_act(sup) || settle_gates(sup) ||
+           phase_advance(sup) || slots_fill(sup))
         ;
 }
 

@@ -187,6 +187,7 @@ struct sup_task {
     const char *name; /* oven, oven.0; a trigger's run has its trigger's name; may change, see above */
     uint32_t parent;  /* the trigger's or map's task, of its runs; else SUP_NO_TASK */
     int replica;
+    const struct plan_row *row; /* of the worker's matrix; NULL: there is none */
     enum sup_state state;
     int attempt;                  /* from 1; 0: not started yet */
     int64_t revision;             /* of the event, in a trigger's run */

@@ -39,9 +39,10 @@ struct group {
     uint32_t going;                              /* of these, those that are marked to be stopped */
     size_t uncleared;                            /* in an ordered stop: dependents that are not cleared yet */
     bool released;                               /* in an ordered stop: nothing above it has to go any more */
-    bool dormant; /* waits for what does not come by itself: does not keep the run alive */
-    bool added;   /* by SUP_ADD */
-    bool removed; /* leaves the run; what needs it waits in vain */
+    struct list whys; /* owned texts: why its instances were stopped when one of them failed */
+    bool dormant;     /* waits for what does not come by itself: does not keep the run alive */
+    bool added;       /* by SUP_ADD */
+    bool removed;     /* leaves the run; what needs it waits in vain */
     const struct plan
         *next_plan; /* replaced, when nothing of it is left, by worker next of this; NULL: not */
     size_t next;
@@ -101,6 +102,7 @@ struct task {
     struct task *parent;     /* the trigger or the map of this run */
     struct trigger *trigger; /* of a trigger or a map itself */
     int replica;
+    const struct plan_row *row; /* of its worker's matrix; NULL: there is none */
     enum sup_state state;
     enum cause cause;    /* why it is being stopped */
     uint8_t holds, dead; /* bits by kind of need, as counted in its group */
@@ -171,15 +173,16 @@ struct sup {
     /* Work lists of a step. */
     struct doom *dooms;
     size_t doom_count, doom_capacity;
-    struct list opened;   /* groups whose needs hold now */
-    struct list cleared;  /* groups that the end has done with */
-    struct list vacated;  /* groups that are replaced or removed, and have nothing left */
-    struct list entered;  /* tasks that are to start again: their needs are judged */
-    struct list runnable; /* tasks that may start */
-    struct list dirty;    /* tasks whose record has changed */
-    struct list left;     /* tasks that were taken out and have ended */
-    struct list dead;     /* tasks to be freed at the next step */
-    bool failed;          /* a failure of the run has not been acted on */
+    struct list opened;        /* groups whose needs hold now */
+    struct list cleared;       /* groups that the end has done with */
+    struct list vacated;       /* groups that are replaced or removed, and have nothing left */
+    struct list entered;       /* tasks that are to start again: their needs are judged */
+    struct list runnable;      /* tasks that may start */
+    struct list dirty;         /* tasks whose record has changed */
+    struct list left;          /* tasks that were taken out and have ended */
+    struct list dead;          /* tasks to be freed at the next step */
+    struct list broken_groups; /* an instance has failed, and the others are to be stopped */
+    bool failed;               /* a failure of the run has not been acted on */
 
     /* The end. */
     enum phase phase;
@@ -326,8 +329,9 @@ char *task_label(const struct task *task); /* for messages; owned */
 /* phase.c: failures of the run, draining, the end */
 int phase_failure_status(const struct task *task);
 void phase_task_failed(struct sup *sup, const struct task *task);
-bool phase_act(struct sup *sup);     /* on a failure of the run; true: something was done */
-bool phase_advance(struct sup *sup); /* true: something was done */
+bool phase_siblings(struct sup *sup); /* on failures of a matrix; true: something was done */
+bool phase_act(struct sup *sup);      /* on a failure of the run; true: something was done */
+bool phase_advance(struct sup *sup);  /* true: something was done */
 void phase_fence(struct sup *sup, int64_t id);
 /* Settles the exit status unless it is. */
 void phase_decide(struct sup *sup, int status, enum sup_state outcome, const char *reason);

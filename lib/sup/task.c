@@ -36,17 +36,24 @@ static struct task *task_new(struct sup *sup, struct group *group)
 void task_rename(struct task *task)
 {
     const struct group *group = task->group;
+    const char *label = task->row ? task->row->label : "";
     if (task->owns_name)
         free(task->name);
-    task->owns_name = group->numbered;
-    task->name =
-        task->owns_name ? mem_format("%s.%d", group->worker->name, task->replica) : group->worker->name;
+    task->owns_name = group->numbered || task->row;
+    task->name = group->numbered   ? mem_format("%s%s.%d", group->worker->name, label, task->replica)
+                 : task->owns_name ? mem_format("%s%s", group->worker->name, label)
+                                   : group->worker->name;
 }
 
 struct task *task_make(struct sup *sup, struct group *group)
 {
     struct task *task = task_new(sup, group);
+    const struct plan_worker *worker = group->worker;
     task->replica = (int)group->tasks.count;
+    if (worker->row_count > 0) {
+        task->row = &worker->rows[task->replica / worker->replicas];
+        task->replica %= worker->replicas;
+    }
     task_rename(task);
     if (group->worker->trigger.given || group->worker->map.given)
         task->trigger = mem_new(sizeof *task->trigger);
@@ -62,6 +69,7 @@ struct task *task_make_run(struct sup *sup, struct task *trigger, int64_t revisi
     run->owns_name = true;
     run->name = mem_text(trigger->name);
     run->replica = trigger->replica;
+    run->row = trigger->row;
     run->parent = trigger;
     run->revision = revision;
     sup->runs_open++;
@@ -145,6 +153,7 @@ bool sup_task_at(const struct sup *sup, uint32_t number, struct sup_task *out)
         .name = task->name,
         .parent = task->parent ? task->parent->ref.task : SUP_NO_TASK,
         .replica = task->replica,
+        .row = task->row,
         .state = task->state,
         .attempt = task->attempt,
         .revision = task->revision,

@@ -177,3 +177,70 @@ Y
   [ "$(ls .zproc/logs | grep -c '^2')" = 2 ]
   [ -e .zproc/logs/latest/a.log ]
 }
+
+@test "a matrix runs every combination; names keep their spelling, and log files are apart" {
+  cat > zproc.yaml <<'Y'
+version: 1
+run: {jobs: 1}
+workers:
+  test:
+    matrix: {os: [a/b, a_b, "../x"], py: [3.10], include: [{os: c, py: "3.9", extra: true}], exclude: [{os: a_b}]}
+    run: printf '%s %s %s\n' ${{ quote(matrix.os) }} ${{ quote(matrix.py) }} "$A"
+    env: {A: '${{ has(matrix.extra) ? "more" : "" }}'}
+  after: {needs: [test], run: "echo ${{ size(needs.test) }} ${{ needs.test[0].status }}"}
+Y
+  sed -i 's/, exclude: \[{os: a_b}\]//' zproc.yaml
+  run --separate-stderr zproc run --output raw
+  [ "$status" = 0 ]
+  [ "${lines[0]}" = "a/b 3.10 " ]
+  [ "${lines[1]}" = "a_b 3.10 " ]
+  [ "${lines[2]}" = "../x 3.10 " ]
+  [ "${lines[3]}" = "c 3.9 more" ]
+  [ "${lines[4]}" = "4 succeeded" ]
+  cd .zproc/logs/latest/
+  [[ $(cat 'test[a%2Fb,3.10].log') == *"a/b 3.10"* ]]
+  [[ $(cat 'test[a_b,3.10].log') == *"a_b 3.10"* ]]
+  [[ $(cat 'test[..%2Fx,3.10].log') == *"../x 3.10"* ]]
+}
+
+@test "the first instance of a matrix that fails stops the others, and only them" {
+  cat > zproc.yaml <<'Y'
+version: 1
+run: {fail: keep-going}
+workers:
+  test: {matrix: {n: [1, 2, 3]}, run: 'test ${{ matrix.n }} != 2 || exit 7; sleep 60'}
+  other: {run: 'echo went on', needs: {test: ended}}
+Y
+  run zproc run
+  [ "$status" = 7 ]
+  [[ $output == *"other   | went on"* ]]
+  [[ $output == *"test[1]  stopped"*"stopped because test[2] failed"* ]]
+}
+
+@test "an instance of a matrix is controlled by its name" {
+  cat > zproc.yaml <<'Y'
+version: 1
+workers:
+  test: {matrix: {n: [1, 2.0]}, run: 'sleep 60', service: true}
+  other: {run: 'zproc stop "test[2.0]"; zproc ps; zproc scale test=2 || echo "status $?"', needs: {test: ready}}
+Y
+  run zproc run --output raw
+  [ "$status" = 0 ]
+  [[ $output == *"test[1] "*"ready"* ]]
+  [[ $output == *"test[2.0] "*"stopped"* ]]
+  [[ $output == *"'test' has a matrix"* ]]
+}
+
+@test "--dry-run shows every instance, with what is known filled in" {
+  cat > zproc.yaml <<'Y'
+version: 1
+vars: {x: 1}
+workers:
+  a: {matrix: {n: [1, 2]}, run: 'a ${{ matrix.n }} ${{ vars.x }}', needs: [b]}
+  b: {run: 'b ${{ env.HOME }} ${{ run.id }}', replicas: 2}
+Y
+  run zproc run --dry-run --var x=9
+  [ "${lines[0]}" = 'b x2  job  at once            b ${{ env.HOME }} ${{ run.id }}' ]
+  [ "${lines[1]}" = 'a[1]  job  after b succeeded  a 1 9' ]
+  [ "${lines[2]}" = 'a[2]  job  after b succeeded  a 2 9' ]
+}

@@ -47,7 +47,7 @@ REFUSED = """
 {version: 1, workers: {a: {run: x, needs: {b: done}}}}
 {version: 1, workers: {a: {run: x, restart: sometimes}}}
 {version: 1, workers: {a: {run: x, success: [300]}}}
-{version: 1, workers: {a: {run: x, matrix: {os: [a]}}}}
+{version: 1, workers: {a: {run: x, matrix: {os: a}}}}
 {version: 1, run: {fail: slow}, workers: {a: {run: x}}}
 {version: 1, server: {address: localhost}, workers: {a: {run: x}}}
 """

@@ -204,6 +204,8 @@ static void check_spawn(struct sim *sim, const struct sup_task *task)
     /* Started again it may stop the last job that the run was for. */
     if (sim->ending && (actor->spawns == 0 || sim->was_ending))
         fault(sim, "%s starts in a run that ends", task->name);
+    if (actor->halted)
+        fault(sim, "%s starts after an instance of its matrix has failed", task->name);
     if (sim->failed && sim->graph.plan.run.fail == FAIL_FINISH && actor->spawns == 0)
         fault(sim, "%s starts after a failure", task->name);
     if (task->ref.incarnation != actor->incarnation + 1)
@@ -474,10 +476,23 @@ static void failures_count(struct sim *sim)
     }
 }
 
+static void siblings_halt(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->effects.count && !sim->ending; i++) {
+        struct sup_task task;
+        if (sim->effects.items[i].kind == SUP_FORGET &&
+            sup_task_at(sim->sup, sim->effects.items[i].ref.task, &task) && task.row &&
+            task.worker->fail_fast && task.parent == SUP_NO_TASK &&
+            (task.state == TASK_FAILED || task.state == TASK_TIMEOUT || task.state == TASK_LOST))
+            halt_expect(sim, &task);
+    }
+}
+
 void check_run(struct sim *sim)
 {
     AUTO_BUF struct buf record = {0};
     sim->was_ending = sim->ending;
+    siblings_halt(sim);
     failures_count(sim);
     sup_run_record_print(&record, sim->sup);
     bool going = str_starts_with(buf_str(&record), STR("{\"status\":\"running\""));

@@ -80,6 +80,23 @@ static void limits_make(struct sim *sim, struct plan_worker *worker)
         worker->timeout_ms = worker->ready.timeout_ms = worker->silence_ms = 0;
 }
 
+/* From numbers of its own: so that graphs of pinned seeds stay what they were. */
+static void matrix_make(struct sim *sim, size_t index, struct plan_worker *worker)
+{
+    static const char *const labels[ROWS_MAX] = {"[a]", "[b]", "[c]"};
+    uint64_t drawn = sim->seed * 0x9e3779b97f4a7c15u >> 32;
+    if (drawn % 5 != 4)
+        return;
+    drawn = (sim->seed + index * 7919) * 0xbf58476d1ce4e5b9u >> 32;
+    worker->fail_fast = drawn % 4 != 0;
+    if (drawn / 4 % 4 != 0)
+        return;
+    worker->rows = sim->graph.rows[index];
+    worker->row_count = drawn / 16 % ROWS_MAX + 1;
+    for (size_t i = 0; i < worker->row_count; i++)
+        worker->rows[i].label = (char *)labels[i];
+}
+
 static char some_condition; /* only that there is one counts */
 
 static void worker_make(struct sim *sim, size_t index)
@@ -101,6 +118,7 @@ static void worker_make(struct sim *sim, size_t index)
         worker->service = chance(sim, 25);
     worker->restart_always =
         !worker->trigger.given && !worker->map.given && (worker->service ? chance(sim, 80) : chance(sim, 3));
+    matrix_make(sim, index, worker);
     retry_make(sim, index, &worker->retry);
     worker->ready.given = chance(sim, 25);
     worker->ready.timeout_ms = ONE_OF(sim, 0, 1000, 3000);

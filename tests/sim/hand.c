@@ -56,6 +56,22 @@ static void expect_stop(struct sim *sim, const struct sup_task *task)
         doom_runs(sim, task->ref.task);
 }
 
+void halt_expect(struct sim *sim, const struct sup_task *failed)
+{
+    struct sup_task task;
+    for (uint32_t i = 0; sup_task_at(sim->sup, sup_group_task(sim->sup, failed->group, i), &task); i++) {
+        struct actor *actor = actor_of(sim, task.ref.task);
+        bool idle = task.state == TASK_IDLE && !actor->opened;
+        if (actor->forgotten || idle || task.ref.task == failed->ref.task)
+            continue;
+        actor->stopped = actor->halted = true;
+        actor->again = false;
+        doom(actor);
+        if (is_parent(&task))
+            doom_runs(sim, task.ref.task);
+    }
+}
+
 static void expect_restart(struct sim *sim, const struct sup_task *task)
 {
     struct actor *actor = actor_of(sim, task->ref.task);

@@ -5,7 +5,7 @@
 
 #include "sup.h"
 
-enum { WORKERS_MAX = 24, NEEDS_MAX = 4, EVENTS_MAX = 24, ITEMS_MAX = 8 };
+enum { WORKERS_MAX = 24, NEEDS_MAX = 4, EVENTS_MAX = 24, ITEMS_MAX = 8, ROWS_MAX = 3 };
 
 struct graph {
     struct plan plan;
@@ -14,6 +14,7 @@ struct graph {
     struct plan_failure failures[WORKERS_MAX][2];
     int success[WORKERS_MAX][2];
     char *mutex[WORKERS_MAX][2];
+    struct plan_row rows[WORKERS_MAX][ROWS_MAX];
     char names[WORKERS_MAX][8];
     bool above[WORKERS_MAX][WORKERS_MAX]; /* [a][b]: b needs a, directly or not */
     bool dormant[WORKERS_MAX];
@@ -57,6 +58,7 @@ struct actor {
     int items;
     uint32_t begun, broken;
     int broken_status;
+    bool halted; /* an instance of its matrix has failed: it is to end, and not to start again by itself */
 };
 
 enum happening_kind {
@@ -114,6 +116,8 @@ void world_release(struct sim *sim);
 /* hand.c */
 void hand_draw(struct sim *sim);
 void hand_do(struct sim *sim, struct sup_event event);
+/* What has this instance to be told when another one of its matrix has failed? */
+void halt_expect(struct sim *sim, const struct sup_task *failed);
 
 /* check_map.c */
 bool is_parent(const struct sup_task *task); /* a trigger or a map: it has no process of its own */

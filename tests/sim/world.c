@@ -73,6 +73,7 @@ void actor_renew(struct actor *actor)
     actor->judged = false;
     actor->why = WHY_NONE;
     actor->total_from = 0;
+    actor->halted = false;
 }
 
 static void spawn(struct sim *sim, const struct sup_effect *effect)
@@ -579,7 +580,8 @@ void world_run(struct sim *sim)
     sim->now = 1;
     sim->sup = sup_new(&sim->graph.plan, sim->seed);
     for (size_t i = 0; i < sup_group_count(sim->sup); i++)
-        sim->scales[i] = (int)sup_group_at(sim->sup, i).count;
+        sim->scales[i] = sim->graph.workers[i].replicas *
+                         (int)(sim->graph.workers[i].row_count ? sim->graph.workers[i].row_count : 1);
     stops_draw(sim);
     hand_draw(sim);
     world_step(sim, (struct sup_event){.kind = SUP_BEGIN});

@@ -133,7 +133,7 @@ static void test_problems_name_their_file(void **state)
         "b.yaml:4:14: 'timeout': 'soon' is not a duration; write it like 250ms, 5s, 1m30s, 2h or a number "
         "of seconds\n"
         "b.yaml:5:14: 'when': expected a value, but the expression ends\n"
-        "b.yaml:6:17: ${{ }} knows no name 'x', only env, vars, worker, replica, run and needs\n");
+        "b.yaml:6:17: ${{ }} knows no name 'x', only env, vars, matrix, worker, replica, run and needs\n");
     assert_string_equal(LOAD("a.yaml", "missing.yaml"), "missing.yaml:0:0: there is no such file\n");
     write_file("broken.yaml", "a: [\n");
     assert_string_equal(LOAD("a.yaml", "broken.yaml"),

@@ -472,7 +472,7 @@ static void test_needs(void **state)
 static void test_templates(void **state)
 {
     (void)state;
-    load("version: 1\nenv: {A: '${{ worker }}', B: '$x {{ y }}'}\nworkers:\n"
+    load("version: 1\nvars: {x: 1}\nenv: {A: '${{ worker }}', B: '$x {{ y }}'}\nworkers:\n"
          "  a: {run: 'echo ${{ quote(vars.x) }}', args: ['${{ replica }}', plain], dir: '${{ env.HOME }}', "
          "stop: {run: 'kill ${{ run }}'}, log: {file: '${{ worker }}.log'}, retry: {args: ['${{ needs "
          "}}']}}\n");
@@ -685,7 +685,7 @@ static void test_files(void **state)
 
 struct keys_seen {
     size_t count, refused;
-    bool retry_delay, matrix, needs_is;
+    bool retry_delay, refused_memory, needs_is;
 };
 
 static void key_visit(void *ctx, const struct plan_key *key)
@@ -698,8 +698,8 @@ static void key_visit(void *ctx, const struct plan_key *key)
     seen->refused += !key->supported;
     if (strcmp(key->section, "worker.retry") == 0 && strcmp(key->name, "delay") == 0)
         seen->retry_delay = strcmp(key->fallback, "5s") == 0 && strcmp(key->type, "duration") == 0;
-    if (strcmp(key->section, "worker") == 0 && strcmp(key->name, "matrix") == 0)
-        seen->matrix = !key->supported;
+    if (strcmp(key->section, "worker.limits") == 0 && strcmp(key->name, "memory") == 0)
+        seen->refused_memory = !key->supported;
     if (strcmp(key->section, "worker.needs") == 0 && strcmp(key->name, "is") == 0)
         seen->needs_is = strcmp(key->type, "one of started, ready, succeeded, failed, ended") == 0;
 }
@@ -711,7 +711,7 @@ static void test_keys(void **state)
     plan_keys(key_visit, &seen);
     assert_true(seen.count > 100);
     assert_true(seen.refused > 0);
-    assert_true(seen.retry_delay && seen.matrix && seen.needs_is);
+    assert_true(seen.retry_delay && seen.refused_memory && seen.needs_is);
 }
 
 #define test(function) cmocka_unit_test_teardown(function, tear_down)

@@ -174,6 +174,75 @@ static void a_need_means_all_instances(void **state)
     expect(&s, "spawn:whole");
 }
 
+static struct plan_row rows[] = {
+    {.label = (char *)"[a]"}, {.label = (char *)"[b]"}, {.label = (char *)"[c]"}};
+
+static struct plan_worker *matrix(struct script *s, const char *name)
+{
+    struct plan_worker *w = worker(s, name);
+    w->rows = rows;
+    w->row_count = LENGTH_OF(rows);
+    w->fail_fast = true;
+    return w;
+}
+
+static void a_matrix_has_replicas_in_each_row(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    script_init(&s);
+    matrix(&s, "part")->replicas = 2;
+    worker(&s, "whole");
+    need(&s, "whole", "part", NEED_SUCCEEDED);
+    begin(&s);
+    expect(&s,
+           "spawn:part[a].0 spawn:part[a].1 spawn:part[b].0 spawn:part[b].1 spawn:part[c].0 spawn:part[c].1");
+    assert_ptr_equal(task(&s, "part[b].1").row, &rows[1]);
+    assert_int_equal(task(&s, "part[b].1").replica, 1);
+    for (size_t i = 0; i < 6; i++) {
+        AUTO_FREE char *name = mem_format("part[%c].%d", "abc"[i / 2], (int)(i % 2));
+        expect(&s, "");
+        ended(&s, name, 0);
+    }
+    expect(&s, "spawn:whole");
+}
+
+static void the_first_failure_stops_the_other_instances(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    script_init(&s);
+    s.plan.run.fail = FAIL_KEEP_GOING;
+    s.plan.run.jobs = 3;
+    worker(&s, "other");
+    matrix(&s, "part");
+    begin(&s);
+    expect(&s, "spawn:other spawn:part[a] spawn:part[b]");
+    ended(&s, "part[b]", 7);
+    expect(&s, "terminate:part[a]");
+    state_is(&s, "part[c]", TASK_STOPPED, "stopped because part[b] failed");
+    ended(&s, "part[a]", 9);
+    state_is(&s, "part[a]", TASK_STOPPED, "stopped because part[b] failed");
+    state_is(&s, "other", TASK_READY, "");
+    ended(&s, "other", 0);
+    expect(&s, "end:7");
+}
+
+static void without_fail_fast_instances_go_on(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    script_init(&s);
+    s.plan.run.fail = FAIL_KEEP_GOING;
+    matrix(&s, "part")->fail_fast = false;
+    begin(&s);
+    expect(&s, "spawn:part[a] spawn:part[b] spawn:part[c]");
+    ended(&s, "part[b]", 7);
+    expect(&s, "");
+    ended(&s, "part[a]", 0), ended(&s, "part[c]", 0);
+    expect(&s, "end:7");
+}
+
 static void slots_go_first_come_first_served(void **state)
 {
     (void)state;
@@ -363,6 +432,9 @@ int main(void)
         cmocka_unit_test(waiting_for_a_service_to_fail_does_not_keep_the_run_alive),
         cmocka_unit_test(what_the_last_job_makes_possible_is_a_job_too),
         cmocka_unit_test(a_run_without_jobs_goes_on),
+        cmocka_unit_test(a_matrix_has_replicas_in_each_row),
+        cmocka_unit_test(the_first_failure_stops_the_other_instances),
+        cmocka_unit_test(without_fail_fast_instances_go_on),
         cmocka_unit_test(a_plan_without_workers_ends),
         cmocka_unit_test(records_tell_what_happened),
         cmocka_unit_test(every_change_of_a_record_is_published_once_a_step),
