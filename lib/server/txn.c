@@ -23,7 +23,7 @@ bool handle_atomic(struct job *job, struct err *err)
 /* Effort that a turn of the loop spends on trying waiting transactions: a try is one, and so are so many
  * steps of its conditions. It grows while there is more to do than that, so that whoever came late is reached
  * too. */
-#define TURN_EFFORT     1000
+#define TURN_EFFORT     4000
 #define TURN_EFFORT_MAX 32000
 #define EFFORT_STEPS    16
 

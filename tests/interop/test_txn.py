@@ -98,7 +98,7 @@ class Transactions(Case):
             waiting.append(w)
         until(lambda: c.stats()["waits"] == 50)
         c.call("set", 1, key="n")
-        self.assertEqual(c.value("get", key="n"), 51)
+        until(lambda: c.value("get", key="n") == 51)
         for w in waiting:
             w.receive()
 
