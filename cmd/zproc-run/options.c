@@ -149,6 +149,8 @@ bool options_parse(struct options *options, int argc, char **argv, struct err *e
         else if (!parse_option(options, argv, argc, &i, err))
             return false;
     }
+    if (options->background >= 0)
+        options->json = options->quiet = false; /* of what `up` prints; the log has everything */
     if ((options->json || options->background >= 0) && !options->output_given)
         options->output = OUTPUT_QUIET; /* nothing but JSON on stdout */
     if (!options->command)

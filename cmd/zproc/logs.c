@@ -219,6 +219,10 @@ static void add_line(struct logs *logs, const struct source *source, struct str 
         add_json(logs, source, time, rest);
         return;
     }
+    if (logs->width > 0 && rest.len > 0 && rest.data[rest.len - 1] == '\r') {
+        rest.len--; /* a terminal's line: it would go back over the name */
+        line.len--;
+    }
     if (logs->width > 0) {
         AUTO_BUF struct buf name = {0};
         buf_add_format(&name, "%-*s |", (int)logs->width, source->name);

@@ -128,7 +128,7 @@ bool records_read(struct records *records, struct context *context, struct err *
     const char *given = args_value(&context->args, "run");
     if (err->code != ERR_UNREACHABLE || address_named(context))
         return false;
-    if (given && strchr(given, '/'))
+    if (given && (strchr(given, '/') || given[0] == '.'))
         return err_set(err, ERR_INVALID, "'%s' is no id of a run", given);
     if (read_past(records, context, given ? given : NAME_LAST))
         return true;
@@ -165,6 +165,7 @@ static void take_change(struct records *records, const struct value *change, rec
     struct str name = value_as_str(key);
     if (!value) {
         map_remove(records->map, name);
+        changed(ctx, name, NULL);
         return;
     }
     map_set(records->map, name, value_ref(value));

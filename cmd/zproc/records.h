@@ -32,7 +32,7 @@ bool records_find(struct records *records, struct context *context, const char *
 /* What a run left in its folder, whose records these were while it went on. To be released when true. */
 bool records_past(struct records *records, const struct records *live);
 void records_release(struct records *records);
-/* Gets a record that is new. */
+/* Gets a record that is new; NULL: the worker is no more. */
 typedef void record_fn(void *ctx, struct str name, const struct value *record);
 /* Waits for changes and takes them in; each changed record is told. False with err: ERR_TIMEOUT past
  * until_ms (monotonic; <0: no end), ERR_UNREACHABLE when the server is gone and left no records. */

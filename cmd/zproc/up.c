@@ -15,7 +15,8 @@
 #define REPORT_MAX  16384
 
 static const struct option up_options[] = {
-    {'f', "manifest", "FILE", "the manifest (default: zproc.yaml of this folder)"},
+    {'f', "manifest", "FILE",
+     "a manifest (default: zproc.yaml of this folder); later ones lie over earlier ones"},
     {0, "var", "NAME=VALUE", "a variable for ${{ vars.NAME }}, over the manifest's"},
     {'j', "jobs", "N", "at most N jobs at once; 0: no limit"},
     {0, "fail", "MODE", "after a failure: fast (stop the rest), finish, keep-going"},

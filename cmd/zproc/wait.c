@@ -77,12 +77,27 @@ static void awaited_end(struct waiting *waiting, struct awaited *item, const str
         waiting->first = item;
 }
 
+/* An instance that was scaled away, a worker that a reload took out. */
+static void end_removed(struct waiting *waiting, struct awaited *item)
+{
+    struct value *end = value_map();
+    map_set(end, STR("status"), value_string(STR("stopped")));
+    map_set(end, STR("reason"), value_string(STR("it was removed from the run")));
+    awaited_end(waiting, item, end);
+    value_unref(end);
+}
+
 static void take_record(void *ctx, struct str name, const struct value *record)
 {
     struct waiting *waiting = ctx;
     struct awaited *item = table_get(&waiting->names, name);
     if (str_is(name, "run"))
         return;
+    if (!record) {
+        if (item && !item->end)
+            end_removed(waiting, item);
+        return;
+    }
     if (!item && is_wanted(waiting, name, record))
         item = awaited_add(waiting, name);
     if (item && !item->end && record_ended(record))

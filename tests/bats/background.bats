@@ -94,6 +94,7 @@ END
   expect 0 a zproc ps -q
   poll_until grep -q something .zproc/logs/latest/a.log
   run_down
+  grep -q "^a  *stopped" .zproc/logs/latest/run.log
   expect_error 2 "*only a manifest*" zproc up -- true
   expect_error 2 "*needs '--wait'*" zproc up --timeout 1s
   expect_error 2 "*no meaning here*" zproc up -n x

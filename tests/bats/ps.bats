@@ -290,3 +290,22 @@ END
   expect 0 "" zproc run --output quiet
   expect 0 third zproc wait asks
 }
+
+@test "wait: an instance that is scaled away has ended" {
+  manifest <<'END'
+version: 1
+workers:
+  pool: {run: sleep 100, replicas: 2}
+END
+  run_start
+  poll_until status_is pool.1 ready
+  zproc wait pool.1 >got 2>&1 3>&- &
+  local waiter=$! status=0
+  poll_until sh -c '[ "$(zproc stats --json | jq .waits)" -ge 1 ]'
+  zproc scale pool=1
+  wait "$waiter" || status=$?
+  [ "$status" != 0 ]
+  grep -q "pool.1: stopped" got
+  zproc down
+  run_end 0
+}

@@ -817,7 +817,7 @@ _zproc() {
         '--version[print the version]' ;;
     up)
       _arguments -s -S \
-        '(-f --manifest)'{-f,--manifest}'[the manifest (default\: zproc.yaml of this folder)]:FILE:_files' \
+        '(-f --manifest)'{-f,--manifest}'[a manifest (default\: zproc.yaml of this folder); later ones lie over earlier ones]:FILE:_files' \
         '--var[a variable for ${{ vars.NAME }}, over the manifest'\''s]:NAME=VALUE: ' \
         '(-j --jobs)'{-j,--jobs}'[at most N jobs at once; 0\: no limit]:N: ' \
         '--fail[after a failure\: fast (stop the rest), finish, keep-going]:MODE: ' \
