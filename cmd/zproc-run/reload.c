@@ -134,6 +134,8 @@ static void compare_worker(struct change *change, size_t number)
     }
     struct sup_group group = sup_group_at(change->run->sup, place);
     const char *key = group.added ? "run" : reason_of(change, group.worker, worker);
+    if (!key && worker->row_count > 0 && group.worker->replicas != worker->replicas)
+        key = "replicas"; /* a matrix cannot be scaled */
     change->same[number] = !key;
     if (key) {
         leave(change, place);

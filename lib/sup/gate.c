@@ -275,7 +275,7 @@ void gate_overdue(struct sup *sup, struct task *task)
     for (size_t i = 0; i < task->group->need_count; i++) {
         const struct need *need = &task->group->needs[i];
         bool over = need->timeout_ms > 0 && task->waiting_mono_ms + need->timeout_ms <= sup->now;
-        if (!over || need->group->held[need->is] == need->group->tasks.count)
+        if (!over || ((need->group->met >> need->is) & 1))
             continue;
         AUTO_FREE char *time = duration_text(need->timeout_ms);
         task_move(sup, task, TASK_TIMEOUT,

@@ -52,14 +52,13 @@ static void group_join(struct sup *sup, const struct plan *plan, size_t worker)
 
 void reload_vacated(struct sup *sup, struct group *group)
 {
-    if (group->leaving.count > 0 || group->tasks.count > 0)
+    if (group->leaving.count > 0 || group->tasks.count > 0 || sup->phase != PHASE_GOING)
         return;
     if (group->next_plan) {
         group_become(sup, group, group->next_plan, group->next);
     } else if (group->removed && table_get(&sup->names, str_of(group->worker->name)) == group) {
-        group_unlink(group);
-        table_remove(&sup->names, str_of(group->worker->name));
-        stop_order(sup);
+        table_remove(&sup->names,
+                     str_of(group->worker->name)); /* its edges stay: they are part of the order */
     }
 }
 

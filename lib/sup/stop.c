@@ -159,8 +159,6 @@ void stop_all(struct sup *sup, const char *why)
     free(sup->why);
     sup->why = mem_text(why ? why : "the run ended");
     each_group(sup, forget_again);
-    for (size_t i = 0; i < sup->groups.count; i++)
-        group_at(sup, i)->next_plan = NULL;
     each_group(sup, why ? end_cut : end_done);
     each_group(sup, mark);
     stop_order(sup);

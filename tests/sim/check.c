@@ -2,6 +2,7 @@
 #include "sim.h"
 
 #include <signal.h>
+#include <stdlib.h>
 
 /* ---- What an attempt came to ---- */
 
@@ -77,9 +78,10 @@ static int failure_status(const struct sup_task *task, const struct actor *actor
 
 /* ---- Needs ---- */
 
-static size_t index_of(const struct sim *sim, const struct plan_worker *worker)
+/* SUP_NO_TASK past the last instance of what is needed. */
+static uint32_t needed_task(const struct sim *sim, const struct plan_need *need, uint32_t replica)
 {
-    return (size_t)(worker - sim->graph.workers);
+    return sup_group_task(sim->sup, sup_group_find(sim->sup, str_of(need->name)), replica);
 }
 
 static bool instance_ready(const struct sup_task *task, const struct actor *actor)
@@ -87,7 +89,8 @@ static bool instance_ready(const struct sup_task *task, const struct actor *acto
     if (is_parent(task))
         return actor->opened && (!sup_state_final(task->state) || task->state == TASK_SUCCEEDED);
     bool ready = task->worker->ready.given ? actor->ready : actor->ever_started;
-    return ready && (task->state == TASK_SUCCEEDED || (actor->alive && !actor->terminated));
+    bool stays = actor->alive && !actor->terminated && !actor->again;
+    return ready && (task->state == TASK_SUCCEEDED || stays);
 }
 
 static bool instance_meets(const struct sup_task *task, const struct actor *actor, enum plan_need_is is)
@@ -112,7 +115,10 @@ static void check_needs(struct sim *sim, const struct sup_task *task)
     for (size_t i = 0; i < task->worker->need_count; i++) {
         const struct plan_need *need = &task->worker->needs[i];
         struct sup_task needed;
-        for (uint32_t k = 0; sup_task_at(sim->sup, sup_group_task(sim->sup, need->worker, k), &needed); k++)
+        size_t at = strtoul(need->name + 1, NULL, 10);
+        if (sim->absent[at])
+            fault(sim, "%s starts and needs %s, which was removed", task->name, need->name);
+        for (uint32_t k = 0; sup_task_at(sim->sup, needed_task(sim, need, k), &needed); k++)
             if (!instance_meets(&needed, actor_of(sim, needed.ref.task), need->is))
                 fault(sim, "%s starts, its need of %s does not hold", task->name, needed.name);
     }
@@ -125,7 +131,7 @@ static void check_needs(struct sim *sim, const struct sup_task *task)
 static enum plan_on_restart on_restart(const struct plan_worker *worker, size_t needed)
 {
     for (size_t i = 0; i < worker->need_count; i++)
-        if (worker->needs[i].worker == needed)
+        if (strtoul(worker->needs[i].name + 1, NULL, 10) == needed)
             return worker->needs[i].on_restart;
     return ON_RESTART_IGNORE;
 }
@@ -139,7 +145,7 @@ static void note_started_again(struct sim *sim, const struct sup_task *needed)
         if (actor->spawns == 0 || actor->forgotten || actor->doomed || actor->leaving ||
             !sup_task_at(sim->sup, i, &task))
             continue;
-        enum plan_on_restart what = on_restart(task.worker, index_of(sim, needed->worker));
+        enum plan_on_restart what = on_restart(task.worker, index_of(needed->worker));
         bool lives = actor->asked || actor->alive;
         actor->stopped |= what == ON_RESTART_STOP;
         actor->again |= what == ON_RESTART_RESTART && lives;
@@ -227,7 +233,7 @@ static void check_spawn(struct sim *sim, const struct sup_task *task)
 
 static void check_order(struct sim *sim, const struct sup_task *task)
 {
-    size_t worker = index_of(sim, task->worker);
+    size_t worker = index_of(task->worker);
     bool by_hand = actor_of(sim, task->ref.task)->doomed;
     for (uint32_t i = 0; i < sim->actor_count; i++) {
         struct sup_task other;
@@ -237,7 +243,7 @@ static void check_order(struct sim *sim, const struct sup_task *task)
         bool all = sim->ending && (sim->was_ending || !by_hand);
         if (!all && !actor->doomed)
             continue; /* it stays, or did when this one was told by hand */
-        if (sim->graph.above[worker][index_of(sim, other.worker)])
+        if (sim->graph.above[worker][index_of(other.worker)])
             fault(sim, "%s is stopped before %s, which needs it", task->name, other.name);
     }
 }
@@ -302,8 +308,12 @@ static bool need_overdue(struct sim *sim, const struct sup_task *task)
 {
     for (size_t i = 0; i < task->worker->need_count; i++) {
         const struct plan_need *need = &task->worker->needs[i];
+        size_t at = strtoul(need->name + 1, NULL, 10);
         struct sup_task needed;
-        for (uint32_t k = 0; sup_task_at(sim->sup, sup_group_task(sim->sup, need->worker, k), &needed); k++) {
+        if (need->timeout_ms > 0 && sim->now >= 1 + need->timeout_ms &&
+            (sim->absent[at] || sim->replaced[at]))
+            return true;
+        for (uint32_t k = 0; sup_task_at(sim->sup, needed_task(sim, need, k), &needed); k++) {
             bool meets = instance_meets(&needed, actor_of(sim, needed.ref.task), need->is);
             if (need->timeout_ms > 0 && sim->now >= 1 + need->timeout_ms &&
                 (!meets || sim->ending || needed.ended_mono_ms == sim->now))
@@ -509,10 +519,23 @@ static bool held_up(struct sim *sim, const struct sup_task *task)
         struct sup_task other;
         if ((actor->alive || actor->asked) && (actor->doomed || actor->terminated || sim->ending) &&
             sup_task_at(sim->sup, i, &other) &&
-            sim->graph.above[index_of(sim, task->worker)][index_of(sim, other.worker)])
+            sim->graph.above[index_of(task->worker)][index_of(other.worker)])
             return true;
     }
     return false;
+}
+
+/* A worker has the instances that it should have, or none while those before it end. */
+static void check_sizes(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->graph.plan.worker_count && !sim->ending; i++) {
+        size_t group = sup_group_find(sim->sup, str_of(sim->graph.names[i]));
+        int count = group == SIZE_MAX ? 0 : (int)sup_group_at(sim->sup, group).count;
+        if (count == sim->scales[i])
+            sim->replaced[i] = false;
+        else if (!sim->replaced[i] || count > 0)
+            fault(sim, "w%zu has another number of instances than it should have", i);
+    }
 }
 
 void check_after(struct sim *sim)
@@ -521,9 +544,7 @@ void check_after(struct sim *sim)
     int status = sup_exit_status(sim->sup, &ended);
     if (ended != sim->ended)
         fault(sim, "the run has ended without saying so");
-    for (size_t i = 0; i < sup_group_count(sim->sup); i++)
-        if (sup_group_at(sim->sup, i).count != (uint32_t)sim->scales[i])
-            fault(sim, "w%zu has another number of instances than it should have", i);
+    check_sizes(sim);
     if (ended && status != sim->status)
         fault(sim, "the exit status is %d and should be %d", status, sim->status);
     for (uint32_t i = 0; i < sim->actor_count; i++) {
@@ -577,7 +598,7 @@ void check_end(struct sim *sim)
             continue;
         const struct plan_worker *worker = task.worker;
         if (!worker->service && (!worker->trigger.given || worker->trigger.max > 0) &&
-            !sim->graph.dormant[index_of(sim, worker)])
+            !sim->graph.dormant[index_of(worker)])
             check_job_end(sim, &task);
         if (worker->trigger.given)
             check_changes(sim, &task, actor);

@@ -164,6 +164,7 @@ static void needs_make(struct sim *sim, size_t index)
             is = sim->graph.workers[needed].service ? NEED_READY : NEED_SUCCEEDED;
         worker->needs[worker->need_count++] = (struct plan_need){
             .worker = needed,
+            .name = sim->graph.names[needed],
             .is = is,
             .on_restart = worker->trigger.given || worker->map.given
                               ? ON_RESTART_IGNORE

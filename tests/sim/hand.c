@@ -13,7 +13,8 @@ void hand_draw(struct sim *sim)
     sim->by_hand = true;
     int64_t count = random_range(sim, 1, 12);
     for (int64_t i = 0; i < count; i++) {
-        struct sup_event event = {.kind = (enum sup_event_kind)random_range(sim, SUP_START_TASKS, SUP_SCALE)};
+        struct sup_event event = {.kind =
+                                      (enum sup_event_kind)random_range(sim, SUP_START_TASKS, SUP_RELOAD)};
         happen(sim, random_range(sim, 0, chance(sim, 30) ? 12000 : 2500), HAPPEN_HAND, event);
     }
     /* What is started by hand may go on for ever. */
@@ -92,15 +93,19 @@ static void expect_start(struct sim *sim, const struct sup_task *task)
     actor->again |= lives(actor) && actor->doomed;
 }
 
+void hand_take_out(struct sim *sim, uint32_t number)
+{
+    struct sup_task task;
+    sup_task_at(sim->sup, number, &task);
+    actor_of(sim, number)->leaving = true;
+    expect_stop(sim, &task);
+}
+
 static void expect_scale(struct sim *sim, size_t group, int64_t count)
 {
-    for (uint32_t i = (uint32_t)count; i < sup_group_at(sim->sup, group).count; i++) {
-        struct sup_task task;
-        sup_task_at(sim->sup, sup_group_task(sim->sup, group, i), &task);
-        actor_of(sim, task.ref.task)->leaving = true;
-        expect_stop(sim, &task);
-    }
-    sim->scales[group] = (int)count;
+    for (uint32_t i = (uint32_t)count; i < sup_group_at(sim->sup, group).count; i++)
+        hand_take_out(sim, sup_group_task(sim->sup, group, i));
+    sim->scales[index_of(sup_group_at(sim->sup, group).worker)] = (int)count;
 }
 
 static uint32_t instance_draw(struct sim *sim)
@@ -144,6 +149,12 @@ static void expect(struct sim *sim, const struct sup_event *event)
 void hand_do(struct sim *sim, struct sup_event event)
 {
     uint32_t numbers[NAMED_MAX];
+    if (event.kind == SUP_RELOAD)
+        reload_do(sim);
+    if (event.kind == SUP_ADD)
+        add_do(sim);
+    if (event.kind == SUP_RELOAD || event.kind == SUP_ADD)
+        return;
     event.tasks = numbers;
     if (event.kind == SUP_SCALE) {
         event.group = (size_t)random_range(sim, 0, (int64_t)sup_group_count(sim->sup) - 1);

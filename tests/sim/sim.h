@@ -5,7 +5,7 @@
 
 #include "sup.h"
 
-enum { WORKERS_MAX = 24, NEEDS_MAX = 4, EVENTS_MAX = 24, ITEMS_MAX = 8, ROWS_MAX = 3 };
+enum { PLANS_MAX = 16, WORKERS_MAX = 24, NEEDS_MAX = 4, EVENTS_MAX = 24, ITEMS_MAX = 8, ROWS_MAX = 3 };
 
 struct graph {
     struct plan plan;
@@ -89,7 +89,12 @@ struct sim {
     uint64_t digest; /* of all effects */
     bool ended;
     bool by_hand;
-    int scales[WORKERS_MAX]; /* how many instances a worker should have */
+    int scales[WORKERS_MAX];    /* how many instances a worker should have */
+    bool replaced[WORKERS_MAX]; /* or none as long as those before have not ended */
+    bool absent[WORKERS_MAX];   /* was removed */
+    const struct plan_worker *now_is[WORKERS_MAX];
+    struct plan *plans[PLANS_MAX]; /* those that came later */
+    size_t plan_count;
     /* What check.c keeps. */
     bool decided, ending, was_ending, cut /* does not end by itself */, failed;
     int status, signals;
@@ -118,6 +123,14 @@ void hand_draw(struct sim *sim);
 void hand_do(struct sim *sim, struct sup_event event);
 /* What has this instance to be told when another one of its matrix has failed? */
 void halt_expect(struct sim *sim, const struct sup_task *failed);
+void hand_take_out(struct sim *sim, uint32_t task); /* it is expected to leave */
+
+/* reload.c */
+size_t index_of(const struct plan_worker *worker); /* in the graph */
+int instances_of(const struct plan_worker *worker);
+void reload_do(struct sim *sim);
+void add_do(struct sim *sim);
+void plans_release(struct sim *sim);
 
 /* check_map.c */
 bool is_parent(const struct sup_task *task); /* a trigger or a map: it has no process of its own */

@@ -342,6 +342,7 @@ static const char *const event_names[] = {
     "if",           "trigger",    "trigger_lost",  "trigger_failed", "items_come",
     "items_failed", "fence",      "stop",          "down",           "server_lost",
     "start_tasks",  "stop_tasks", "restart_tasks", "files_changed",  "scale",
+    "add",          "reload",
 };
 
 static void effect_show(const struct sim *sim, const struct sup_effect *effect)
@@ -565,7 +566,7 @@ static void advance(struct sim *sim)
     if (!next && due < 0) {
         fault(sim, "nothing is going to happen, and the run has not ended");
     } else if (due >= 0 && (!next || due < next->at || (due == next->at && chance(sim, 50)))) {
-        sim->now = due;
+        sim->now = due > sim->now ? due : sim->now;
         world_step(sim, (struct sup_event){.kind = SUP_TICK});
         int64_t after = sup_deadline(sim->sup);
         if (after >= 0 && after <= sim->now)
@@ -580,8 +581,7 @@ void world_run(struct sim *sim)
     sim->now = 1;
     sim->sup = sup_new(&sim->graph.plan, sim->seed);
     for (size_t i = 0; i < sup_group_count(sim->sup); i++)
-        sim->scales[i] = sim->graph.workers[i].replicas *
-                         (int)(sim->graph.workers[i].row_count ? sim->graph.workers[i].row_count : 1);
+        sim->scales[i] = instances_of(&sim->graph.workers[i]), sim->now_is[i] = &sim->graph.workers[i];
     stops_draw(sim);
     hand_draw(sim);
     world_step(sim, (struct sup_event){.kind = SUP_BEGIN});
@@ -602,4 +602,5 @@ void world_release(struct sim *sim)
     sup_effects_release(&sim->effects);
     free(sim->queue);
     free(sim->actors);
+    plans_release(sim);
 }
