@@ -167,3 +167,17 @@ default: nothing"
   said "with the key: 100
 without it: status 4"
 }
+
+@test "bakery: the manifest that shows most kinds of workers" {
+  example bakery
+  said "1
+4
+9
+16
+done
+pizza be tasty! 1
+--os a --py 3.9
+--os b --py 3.9
+--os b --py 3.10
+--os c --py 3.12"
+}

@@ -244,3 +244,55 @@ Y
   [ "${lines[1]}" = 'a[1]  job  after b succeeded  a 1 9' ]
   [ "${lines[2]}" = 'a[2]  job  after b succeeded  a 2 9' ]
 }
+
+@test "args come behind the command, in both forms; others and more variables from the first retry on" {
+  cat > zproc.yaml <<'Y'
+version: 1
+run: {jobs: 1}
+templates:
+  again: {retry: {max: 1, delay: 0s, args: [third, "3.10"], env: {MODE: careful}}}
+  both: {extends: again, args: [first, '${{ worker }}'], env: {MODE: fast}}
+defaults: {timeout: 1m, args: [nobody]}
+workers:
+  list: {extends: both, run: [sh, -c, 'echo "$0 $1 $MODE"; test "$MODE" = careful']}
+  shell: {extends: both, run: 'echo "$0 $1 $2 $MODE"; test "$MODE" = careful', needs: [list]}
+  none: {run: 'echo "$# $*"', args: null, needs: [shell]}
+  default: {run: 'echo "$# $*"', needs: [none]}
+Y
+  run --separate-stderr zproc run --output raw
+  [ "$status" = 0 ]
+  [ "${lines[0]}" = "first list fast" ]
+  [ "${lines[1]}" = "third 3.10 careful" ]
+  [ "${lines[2]}" = "shell first shell fast" ]
+  [ "${lines[3]}" = "shell third 3.10 careful" ]
+  [ "${lines[4]}" = "0 " ]
+  [ "${lines[5]}" = "1 nobody" ]
+}
+
+@test "YAML anchors stand for what they name; names that are not defined fail the worker that uses them" {
+  cat > zproc.yaml <<'Y'
+version: 1
+x-env: &env {A: 3.10}
+workers:
+  a: {run: 'echo "$A [${{ env.NOTHING }}]"', env: *env}
+  b: {run: 'echo ${{ quote(env.B) }}', env: {B: "it's $A"}, needs: [a]}
+  c: {run: 'echo ${{ vars[env.NOTHING] }}', needs: [b]}
+Y
+  run zproc run --output raw
+  [ "$status" != 0 ]
+  [ "${lines[0]}" = "3.10 []" ]
+  [ "${lines[1]}" = "it's \$A" ]
+  [[ $output == *"cannot fill in"*"vars[env.NOTHING]"* ]]
+}
+
+@test "check names all problems at once" {
+  cat > zproc.yaml <<'Y'
+version: 1
+workers:
+  a: {run: x, needs: [bb], timeout: soon}
+  b: {run: 'x ${{ vars.y }} ${{ needs.a.result }}', matrix: {n: []}, limits: {nice: 99}}
+Y
+  run zproc check
+  [ "$status" = 2 ]
+  [ "${lines[-1]}" = "zproc: zproc.yaml: 6 problems" ]
+}
