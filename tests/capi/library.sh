@@ -59,13 +59,15 @@ build_and_check() { # NAME COMMAND…
   got=$(LD_LIBRARY_PATH=$lib "$folder/$name")
   [ "$got" = "unreachable 1" ] || fail "$name says '$got'"
 }
+# What the static library needs besides itself.
+private=$(pkg-config --static --libs-only-l zproc | sed 's/-lzproc//')
 # shellcheck disable=SC2046,SC2086 # flags are words
 {
   build_and_check shared "$CC" -std=c99 -Wpedantic $flags "$folder/user.c" $(pkg-config --cflags --libs zproc)
-  build_and_check static "$CC" -std=c17 $flags "$folder/user.c" $(pkg-config --cflags zproc) "$lib/libzproc.a"
+  build_and_check static "$CC" -std=c17 $flags "$folder/user.c" $(pkg-config --cflags zproc) "$lib/libzproc.a" $private
   if [ -n "$CXX" ]; then
     build_and_check shared++ "$CXX" -std=c++11 -Wpedantic $flags "$folder/user.cc" $(pkg-config --cflags --libs zproc)
-    build_and_check static++ "$CXX" $flags "$folder/user.cc" $(pkg-config --cflags zproc) "$lib/libzproc.a"
+    build_and_check static++ "$CXX" $flags "$folder/user.cc" $(pkg-config --cflags zproc) "$lib/libzproc.a" $private
   else
     echo "no C++ compiler: the header was not tried with it"
   fi
