@@ -379,10 +379,8 @@ static void process_output(void *ctx, struct child *child, int stream, struct st
     struct process *process = ctx;
     (void)child;
     output_bytes(&process->output, stream, bytes);
-    if (process->task->worker->tty) {
-        terminal_add(process->run, process->task, bytes);
+    if (process->task->worker->tty)
         run_work(process->run);
-    }
     if (process->task->probes)
         probes_output(process->run, process->task, process->ref, stream, bytes);
 }

@@ -54,7 +54,7 @@ void output_open(struct output *output, struct run *run, struct task *task)
                               .name = task->name,
                               .worker = task->group,
                               .settings = &task->worker->log,
-                              .tty = task->worker->tty,
+                              .tty = task->worker->tty ? task : NULL,
                               .wants_result = task->worker->result_stdout,
                               .tail = parent ? &parent->tail : &task->tail};
     open_log(output, task);
@@ -168,6 +168,8 @@ static void take(struct output *output, int stream, struct str bytes)
         log_lines(output->log, &output->unlogged[stream - 1], bytes);
     else if (output->log)
         log_bytes(output->log, bytes);
+    if (output->tty)
+        terminal_add(output->run, output->tty, bytes);
     if (stream == 1 && output->wants_result)
         track_result(output, bytes);
     if (stream == 2)

@@ -605,7 +605,8 @@ struct output {
     struct buf held;             /* group, failed: kept until the end */
     size_t dropped;              /* bytes that did not fit there */
     int64_t last_ms;             /* when it wrote something last */
-    bool tty, wants_result, last_ended, last_long;
+    struct task *tty;            /* its terminal is shown to who is attached; NULL: it has none */
+    bool wants_result, last_ended, last_long;
     struct buf last;  /* last line of stdout */
     struct buf *tail; /* end of stderr; borrowed from the task */
 };

@@ -15,6 +15,15 @@ static void add_forms(struct run *run, struct str text)
     mask_add(&run->mask, (struct str){json.data + 1, json.len - 2});
 }
 
+/* As a terminal shows it. */
+static void add_returns(struct run *run, struct str text)
+{
+    AUTO_BUF struct buf out = {0};
+    for (size_t i = 0; i < text.len; i++)
+        buf_add_str(&out, text.data[i] == '\n' ? STR("\r\n") : (struct str){text.data + i, 1});
+    mask_add(&run->mask, buf_str(&out));
+}
+
 static void add_lines(struct run *run, struct str text)
 {
     while (text.len > 0) {
@@ -53,8 +62,10 @@ bool secrets_learn(struct run *run, const struct plan_worker *worker, const stru
             add_forms(run, text);
         else if (text.len > 0)
             warn_short(run, name);
-        if (text.len > 0 && memchr(text.data, '\n', text.len))
+        if (text.len > 0 && memchr(text.data, '\n', text.len)) {
             add_lines(run, text);
+            add_returns(run, text);
+        }
     }
     return run->mask.count <= VALUES_MAX ||
            err_set(err, ERR_TOO_LARGE,

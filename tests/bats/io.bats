@@ -362,3 +362,31 @@ EOF
   [ "$(wc -l <builds)" = 2 ]
   [ ! -e oops ]
 }
+
+@test "secrets are masked for who is attached to a terminal" {
+  cat >attach.py <<'EOT'
+import os, pty
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp("zproc", ["zproc", "attach", "w"])
+seen = b""
+while b"end of it" not in seen:
+    seen += os.read(fd, 4096)
+os.close(fd)
+open("seen", "wb").write(seen)
+EOT
+  manifest <<'EOT'
+version: 1
+workers:
+  w:
+    run: 'echo "it is hunter22"; echo "$KEY"; echo "end of it"; exec sleep 1000'
+    tty: true
+    service: true
+    secrets: [TOKEN, KEY]
+    env: {TERM: xterm, KEY: "ab\ncd\nef"}
+  eye: {run: TERM=xterm /usr/bin/python3 attach.py, needs: [w]}
+EOT
+  TOKEN=hunter22 run -0 zproc run
+  [[ $(cat seen) == *"it is ***"*$'\r\n***\r\nend of it'* ]]
+  [[ $(cat seen) != *hunter22* ]]
+}
