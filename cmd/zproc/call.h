@@ -2,7 +2,7 @@
 #ifndef ZPROC_CALL_H
 #define ZPROC_CALL_H
 
-#include "command.h"
+#include "records.h"
 
 #define CALL_TIMEOUT                                                                                         \
     {                                                                                                        \

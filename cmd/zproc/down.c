@@ -7,7 +7,7 @@
 
 #define GONE_MS 10000 /* how long the supervisor is waited for once all workers have ended */
 
-static const struct option down_options[] = {CALL_TIMEOUT, {0}};
+static const struct option down_options[] = {CALL_TIMEOUT, RUN_OPTION, {0}};
 
 /* Whether what the supervisor calls its process is one of this machine. */
 static bool is_local(const struct context *context)

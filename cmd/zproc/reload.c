@@ -8,8 +8,8 @@ static const struct option reload_options[] = {
     {'f', "manifest", "FILE", "read this file in place of those of the run (may be repeated)"},
     {0, "dry-run", NULL, "only show what would be done"},
     CALL_TIMEOUT,
-    {0},
-};
+    RUN_OPTION,
+    {0}};
 
 /* The supervisor may have another current folder. */
 static bool add_files(const struct args *args, struct buf *json, struct err *err)

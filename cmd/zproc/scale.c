@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-static const struct option scale_options[] = {CALL_TIMEOUT, {0}};
+static const struct option scale_options[] = {CALL_TIMEOUT, RUN_OPTION, {0}};
 
 static bool add_count(struct buf *json, const char *operand, struct err *err)
 {

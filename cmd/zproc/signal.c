@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <strings.h>
 
-static const struct option signal_options[] = {CALL_ALL, {0}};
+static const struct option signal_options[] = {CALL_ALL, RUN_OPTION, {0}};
 
 /* TERM, SIGTERM or 15. */
 static bool read_signal(const char *text, int *number, struct err *err)

@@ -13,8 +13,8 @@ static const struct option spawn_options[] = {
     {0, "replicas", "N", "so many instances"},
     {0, "run-timeout", "TIME", "of an attempt"},
     CALL_TIMEOUT,
-    {0},
-};
+    RUN_OPTION,
+    {0}};
 
 /* The value of each NAME=VALUE of an option, as JSON. */
 static bool add_env(const struct args *args, struct buf *json, struct err *err)

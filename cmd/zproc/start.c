@@ -1,7 +1,7 @@
 /* start, restart: begin workers of a run that goes on. */
 #include "call.h"
 
-static const struct option start_options[] = {CALL_ALL, CALL_TIMEOUT, {0}};
+static const struct option start_options[] = {CALL_ALL, CALL_TIMEOUT, RUN_OPTION, {0}};
 
 static int ask(struct context *context, const char *what, struct err *err)
 {

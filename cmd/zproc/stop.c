@@ -1,7 +1,7 @@
 /* stop: ends workers of a run that goes on. */
 #include "call.h"
 
-static const struct option stop_options[] = {CALL_ALL, CALL_TIMEOUT, {0}};
+static const struct option stop_options[] = {CALL_ALL, CALL_TIMEOUT, RUN_OPTION, {0}};
 
 static void print_exit(struct buf *line, const struct value *worker)
 {

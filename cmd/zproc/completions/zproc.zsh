@@ -727,6 +727,7 @@ _zproc() {
       _arguments -s -S \
         '--all[all workers of the run]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -743,6 +744,7 @@ _zproc() {
       _arguments -s -S \
         '--all[all workers of the run]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -759,6 +761,7 @@ _zproc() {
       _arguments -s -S \
         '--all[all workers of the run]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -774,6 +777,7 @@ _zproc() {
     signal)
       _arguments -s -S \
         '--all[all workers of the run]' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -789,6 +793,7 @@ _zproc() {
     scale)
       _arguments -s -S \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -804,6 +809,7 @@ _zproc() {
     down)
       _arguments -s -S \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -865,6 +871,7 @@ _zproc() {
         '--replicas[so many instances]:N: ' \
         '--run-timeout[of an attempt]:TIME: ' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -898,6 +905,7 @@ _zproc() {
         '(-f --manifest)'{-f,--manifest}'[read this file in place of those of the run (may be repeated)]:FILE:_files' \
         '--dry-run[only show what would be done]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
