@@ -9,7 +9,10 @@ static void patch(const struct value *document, const struct value *change, bool
     struct store *store = store_new(&(struct store_limits){1 << 20, 1 << 24});
     struct space *space = store_space(store, STR("default"), NULL);
     struct txn *txn = txn_begin(space);
-    if (!write_replace(txn, document, NULL) || !txn_commit(txn, 1, STR("fuzz"), NULL)) {
+    bool taken = write_replace(txn, document, NULL); /* not with an empty key, or one that is too long */
+    if (!taken)
+        txn_abort(txn);
+    if (!taken || !txn_commit(txn, 1, STR("fuzz"), NULL)) {
         store_free(store);
         return;
     }
