@@ -38,6 +38,10 @@ static const struct {
     {"map of values", "\"type\": [\"object\", \"null\"]"},
     {"map of maps of values",
      "\"type\": [\"object\", \"null\"], \"additionalProperties\": {\"type\": [\"object\", \"null\"]}"},
+    {"map of one worker",
+     "\"type\": [\"object\", \"null\"], \"minProperties\": 1, \"maxProperties\": 1, "
+     "\"additionalProperties\": {\"enum\": [\"started\", \"ready\", \"succeeded\", \"failed\", "
+     "\"ended\", \"retrying\", \"stopped\", \"skipped\"]}"},
     {"map of one key", "\"type\": [\"object\", \"null\"], \"minProperties\": 1, \"maxProperties\": 1"},
     {"map of workers", "\"type\": [\"object\", \"null\"], \"propertyNames\": {\"$ref\": \"#/$defs/name\"}, "
                        "\"additionalProperties\": {\"$ref\": \"#/$defs/worker\"}"},

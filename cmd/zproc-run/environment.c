@@ -6,11 +6,11 @@
 
 /* What zproc sets for a worker, and secrets: nothing of an outer run may shine through. */
 static const char *const own[] = {
-    "ZPROC_ADDRESS", "ZPROC_NAMESPACE",  "ZPROC_SESSION", "ZPROC_KEY_FILE", "ZPROC_RUN",
-    "ZPROC_WORKER",  "ZPROC_REPLICA",    "ZPROC_ATTEMPT", "ZPROC_TASK",     "ZPROC_REVISION",
-    "ZPROC_KEY",     "ZPROC_VALUE",      "ZPROC_DELETED", "ZPROC_SNAPSHOT", "ZPROC_VALUE_FILE",
-    "ZPROC_LOCK",    "ZPROC_SECRET_KEY", "NOTIFY_SOCKET", "ZPROC_CLEANUP",  "ZPROC_ITEM",
-    "ZPROC_INDEX",   "ZPROC_ITEM_FILE",
+    "ZPROC_ADDRESS", "ZPROC_NAMESPACE",  "ZPROC_SESSION",        "ZPROC_KEY_FILE",      "ZPROC_RUN",
+    "ZPROC_WORKER",  "ZPROC_REPLICA",    "ZPROC_ATTEMPT",        "ZPROC_TASK",          "ZPROC_REVISION",
+    "ZPROC_KEY",     "ZPROC_VALUE",      "ZPROC_DELETED",        "ZPROC_SNAPSHOT",      "ZPROC_VALUE_FILE",
+    "ZPROC_LOCK",    "ZPROC_SECRET_KEY", "NOTIFY_SOCKET",        "ZPROC_CLEANUP",       "ZPROC_ITEM",
+    "ZPROC_INDEX",   "ZPROC_ITEM_FILE",  "ZPROC_TRIGGER_WORKER", "ZPROC_TRIGGER_STATE",
 };
 
 static ptrdiff_t find(const struct environment *environment, const char *name, size_t len)

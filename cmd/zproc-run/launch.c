@@ -166,7 +166,9 @@ static bool set_own(struct launch *launch, struct run *run, struct task *task, c
     launch->marks[0] = mem_format("ZPROC_RUN=%s", run->id);
     launch->marks[1] = mem_format("ZPROC_TASK=%u", task->number);
     environment_set(env, "NOTIFY_SOCKET", task->notify ? notify_name(task->notify) : NULL);
-    if (task->parent == SUP_NO_TASK)
+    environment_set(env, "ZPROC_TRIGGER_WORKER", info->event_worker);
+    environment_set(env, "ZPROC_TRIGGER_STATE", info->event_state);
+    if (task->parent == SUP_NO_TASK || task->worker->trigger.condition >= CONDITION_WORKER)
         return true;
     return task->worker->map.given ? items_variables(env, run, task, err) : set_event(env, run, task, err);
 }

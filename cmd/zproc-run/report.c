@@ -75,10 +75,11 @@ static void add_needs(struct buf *buf, const struct plan *plan, const struct pla
 
 static const char *worker_kind(const struct plan_worker *worker)
 {
-    return !worker->start          ? "not started"
-           : worker->trigger.given ? "trigger"
-           : worker->service       ? "service"
-                                   : "job";
+    return !worker->start                                ? "not started"
+           : worker->trigger.condition == CONDITION_TIME ? "schedule"
+           : worker->trigger.given                       ? "trigger"
+           : worker->service                             ? "service"
+                                                         : "job";
 }
 
 /* As far as they are known before anything has run. */

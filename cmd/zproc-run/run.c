@@ -382,6 +382,7 @@ static bool start(struct run *run, struct err *err)
     if (!run->children || !control_open(run, err))
         return false;
     run->tick = timer_new(run->loop, tick, run);
+    clock_open(run);
     run->note = timer_new(run->loop, watch_note, run);
     run->limit = timer_new(run->loop, limit_reached, run);
     run->server.timer = timer_new(run->loop, server_timer, run);
@@ -457,6 +458,7 @@ static void release(struct run *run)
     sink_flush(&run->errors, run->lossy ? time_now_ms() + END_MS : -1);
     folder_close(&run->folder);
     control_close(run);
+    clock_close(run);
     key_close(run);
     size_t at = 0;
     for (struct task *task; (task = table_next(&run->tasks, &at));)

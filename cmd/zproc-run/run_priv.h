@@ -455,6 +455,11 @@ void guard_end(struct run *run, struct task *task);
 bool guard_fill_in(struct run *run, struct task *task, const struct plan_text *text, struct buf *out,
                    struct err *err);
 
+/* ---- clock.c ---- */
+
+void clock_open(struct run *run);
+void clock_close(struct run *run);
+
 /* ---- judge.c ---- */
 
 /* Evaluates the task's `if`; SUP_IF follows. */
@@ -664,8 +669,10 @@ struct run {
     struct timer *tick, *note, *limit;
     uint32_t *starting; /* tasks that are to be started after the effects */
     size_t starting_count, starting_capacity;
-    size_t closing;      /* sessions whose end is not answered */
-    bool held;           /* starts wait for that */
+    size_t closing; /* sessions whose end is not answered */
+    bool held;      /* starts wait for that */
+    int clock;      /* 0: nothing goes by the wall clock */
+    struct watcher *clock_watcher;
     bool begun, waiting; /* workers may run; run_until goes on */
     bool failed;         /* it cannot start */
     int interrupt;       /* the signal that came before that, 0: none */

@@ -210,6 +210,8 @@ static void page_ask(struct run *run, struct task *task, int64_t page)
 
 void trigger_adopt(struct run *run, struct task *task, struct task *parent)
 {
+    if (task->worker->trigger.condition >= CONDITION_WORKER)
+        return; /* no event of the state */
     task->event = parent->event;
     parent->event = (struct event){0};
     task->needed++;

@@ -36,6 +36,10 @@ static void need_check(struct loader *loader, const struct node *place, const st
                     "'%s' is started again after success, so it never counts as succeeded; need 'ready' or "
                     "'started'",
                     needed->name);
+    else if (needed->trigger.given && needed->trigger.condition == CONDITION_TIME)
+        diag_add_at(&loader->diag, place,
+                    "'%s' runs again and again, so it never counts as succeeded; need 'started'",
+                    needed->name);
     else if (needed->trigger.given && needed->trigger.max == 0)
         diag_add_at(&loader->diag, place,
                     "'%s' has a trigger without 'max', so it never counts as succeeded; need 'started'",
@@ -215,11 +219,38 @@ static void instance_check(struct loader *loader, const struct plan_worker *work
             worker->name, group->name, group->place.line, group->replicas);
 }
 
+/* ---- Triggers on other workers ---- */
+
+/* Without end round a circle of triggers: each event would make the next. */
+static bool triggers_itself(struct loader *loader, const struct plan_worker *worker)
+{
+    const struct plan_worker *at = worker;
+    for (size_t i = 0; at && at->trigger.worker && i < loader->plan->worker_count; i++) {
+        at = worker_find(loader, str_of(at->trigger.worker));
+        if (at == worker)
+            return true;
+    }
+    return false;
+}
+
+static void source_check(struct loader *loader, const struct plan_worker *worker, const struct node *trigger)
+{
+    if (!worker->trigger.worker)
+        return;
+    const struct node *name = ynode_get(trigger, STR("worker"))->entries[0].key;
+    if (!worker_find(loader, name->text))
+        unknown_worker(loader, name, name->text);
+    else if (triggers_itself(loader, worker))
+        diag_add_at(&loader->diag, name,
+                    "the trigger of '%s' goes round in a circle: it would trigger itself", worker->name);
+}
+
 void graph_check(struct loader *loader)
 {
     struct plan *plan = loader->plan;
     for (size_t i = 0; i < plan->worker_count; i++) {
         needs_read(loader, &plan->workers[i], ynode_get(loader->worker_nodes[i], STR("needs")));
+        source_check(loader, &plan->workers[i], ynode_get(loader->worker_nodes[i], STR("trigger")));
         instance_check(loader, &plan->workers[i]);
     }
     cycles_check(loader);
@@ -244,6 +275,10 @@ static void selection_mark(struct loader *loader, bool *keep)
         for (size_t i = 0; i < worker->need_count; i++)
             if (!keep[worker->needs[i].worker])
                 keep[queue[count++] = worker->needs[i].worker] = true;
+        const struct plan_worker *source =
+            worker->trigger.worker ? worker_find(loader, str_of(worker->trigger.worker)) : NULL;
+        if (source && !keep[worker_number(loader, source)])
+            keep[queue[count++] = worker_number(loader, source)] = true;
     }
 }
 

@@ -6,7 +6,7 @@
 #define PIECE_FIRST ((size_t)1008)
 #define PIECE_MAX   ((size_t)64 * 1024)
 
-enum owned_kind { OWNED_EXPR, OWNED_TEMPLATE, OWNED_VALUE, OWNED_TABLE };
+enum owned_kind { OWNED_EXPR, OWNED_TEMPLATE, OWNED_VALUE, OWNED_TABLE, OWNED_ZONE };
 struct owned {
     enum owned_kind kind;
     void *pointer;
@@ -38,6 +38,9 @@ static void owned_free(const struct owned *owned)
         break;
     case OWNED_VALUE:
         value_unref(owned->pointer);
+        break;
+    case OWNED_ZONE:
+        zone_free(owned->pointer);
         break;
     case OWNED_TABLE:
         table_release(owned->pointer);
@@ -102,6 +105,11 @@ struct expr *memory_own_expr(struct plan_memory *memory, struct expr *expr)
 struct template *memory_own_template(struct plan_memory *memory, struct template *t)
 {
     return memory_own(memory, OWNED_TEMPLATE, t);
+}
+
+struct zone *memory_own_zone(struct plan_memory *memory, struct zone *zone)
+{
+    return memory_own(memory, OWNED_ZONE, zone);
 }
 
 struct value *memory_own_value(struct plan_memory *memory, struct value *value)

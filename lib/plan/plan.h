@@ -2,6 +2,7 @@
 #ifndef ZPROC_PLAN_H
 #define ZPROC_PLAN_H
 
+#include "calendar.h"
 #include "expr.h"
 
 /* ---- Problems ---- */
@@ -116,6 +117,18 @@ enum plan_condition {
     CONDITION_AVAILABLE,
     CONDITION_TRUTHY,
     CONDITION_FALSY,
+    CONDITION_WORKER, /* another worker comes to a state */
+    CONDITION_TIME,   /* `every` or `cron` */
+};
+enum plan_moment {
+    MOMENT_STARTED,
+    MOMENT_READY,
+    MOMENT_SUCCEEDED,
+    MOMENT_FAILED, /* failed, timeout, lost */
+    MOMENT_ENDED,  /* any final state but skipped */
+    MOMENT_RETRYING,
+    MOMENT_STOPPED,
+    MOMENT_SKIPPED,
 };
 enum plan_overlap { OVERLAP_QUEUE, OVERLAP_SKIP, OVERLAP_RESTART, OVERLAP_PARALLEL };
 struct plan_trigger {
@@ -125,9 +138,21 @@ struct plan_trigger {
     char *key;           /* the other key conditions; prefix: the text */
     struct value *value; /* equal, not_equal */
     struct expr *when;
+    char *worker; /* the name of the other worker */
+    enum plan_moment moment;
     bool live, duplicates, edge, drain;
     enum plan_overlap overlap;
-    int64_t max; /* 0: no limit */
+    int64_t max;        /* 0: no limit */
+    int64_t timeout_ms; /* no event for so long, 0: none */
+};
+const char *plan_moment_name(enum plan_moment moment);
+
+struct plan_schedule {
+    int64_t every_ms; /* 0: not given */
+    bool calendar;    /* `cron` is given */
+    struct cron cron;
+    struct zone *zone;
+    enum plan_overlap overlap; /* the trigger's too */
 };
 
 /* In the order of source_names. */
@@ -248,8 +273,9 @@ struct plan_worker {
         int64_t debounce_ms;
         int act; /* 0: restart, the only one there is */
     } files;
-    struct plan_texts secrets; /* names of variables whose values are not shown */
-    struct plan_trigger trigger;
+    struct plan_texts secrets;   /* names of variables whose values are not shown */
+    struct plan_trigger trigger; /* given for `every` and `cron` too */
+    struct plan_schedule schedule;
     struct plan_map map;
 };
 

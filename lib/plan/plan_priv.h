@@ -24,6 +24,7 @@ char *memory_text(struct plan_memory *memory, struct str text);
 /* The arena frees these with itself; they return what they got. */
 struct expr *memory_own_expr(struct plan_memory *memory, struct expr *expr);
 struct template *memory_own_template(struct plan_memory *memory, struct template *t);
+struct zone *memory_own_zone(struct plan_memory *memory, struct zone *zone);
 struct value *memory_own_value(struct plan_memory *memory, struct value *value);
 struct table *memory_own_table(struct plan_memory *memory);
 
@@ -181,6 +182,7 @@ struct section {
     /* What no single key shows, once the keys are read. */
     void (*finish)(struct loader *loader, const struct node *map, void *target);
 };
+extern const char *const overlap_choices[];
 extern const struct section manifest_section, worker_section, need_section, http_section;
 extern const struct section include_section, env_file_section, worker_env_file_section;
 extern const struct section stdin_section, limits_section, launcher_section, matrix_section;
@@ -205,7 +207,8 @@ struct loader {
     size_t reading;         /* number of the worker that is read; NO_WORKER: none */
     struct reference *references;
     size_t reference_count, reference_capacity;
-    size_t merged; /* entries made by merging */
+    size_t merged;           /* entries made by merging */
+    struct zone *local_zone; /* NULL: not read yet */
     /* The workers of the manifest, in its order. */
     const struct node **worker_nodes; /* merged */
     const char **worker_names;
@@ -297,6 +300,13 @@ void trigger_prefix_read(struct loader *loader, const struct node *node, void *t
 void trigger_truthy_read(struct loader *loader, const struct node *node, void *target);
 void trigger_falsy_read(struct loader *loader, const struct node *node, void *target);
 void trigger_when_read(struct loader *loader, const struct node *node, void *target);
+void trigger_worker_read(struct loader *loader, const struct node *node, void *target);
+void every_read(struct loader *loader, const struct node *node, void *target);
+void cron_read(struct loader *loader, const struct node *node, void *target);
+void timezone_read(struct loader *loader, const struct node *node, void *target);
+void overlap_read(struct loader *loader, const struct node *node, void *target);
+/* What the keys of a schedule make of a worker. */
+void schedule_finish(struct loader *loader, const struct node *map, struct plan_worker *worker);
 void trigger_finish(struct loader *loader, const struct node *map, void *target);
 void map_items_read(struct loader *loader, const struct node *node, void *target);
 void map_args_read(struct loader *loader, const struct node *node, void *target);

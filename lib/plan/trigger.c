@@ -122,6 +122,33 @@ void trigger_when_read(struct loader *loader, const struct node *node, void *tar
     read_expr(loader, "when", node, &trigger->when);
 }
 
+static const char *const moments[] = {
+    [MOMENT_STARTED] = "started", [MOMENT_READY] = "ready",     [MOMENT_SUCCEEDED] = "succeeded",
+    [MOMENT_FAILED] = "failed",   [MOMENT_ENDED] = "ended",     [MOMENT_RETRYING] = "retrying",
+    [MOMENT_STOPPED] = "stopped", [MOMENT_SKIPPED] = "skipped", [MOMENT_SKIPPED + 1] = NULL,
+};
+
+const char *plan_moment_name(enum plan_moment moment)
+{
+    return moments[moment];
+}
+
+void trigger_worker_read(struct loader *loader, const struct node *node, void *target)
+{
+    struct plan_trigger *trigger = target;
+    static const struct field states = {.name = "worker", .choices = moments};
+    int moment = MOMENT_ENDED;
+    trigger->condition = CONDITION_WORKER;
+    if (node->type != NODE_MAP || node->count != 1) {
+        diag_add_at(&loader->diag, node,
+                    "'worker' must be a map of one worker and its state, like {oven: ready}");
+        return;
+    }
+    read_choice(loader, &states, node->entries[0].value, &moment);
+    trigger->moment = (enum plan_moment)moment;
+    trigger->worker = memory_text(loader->memory, node->entries[0].key->text);
+}
+
 void trigger_finish(struct loader *loader, const struct node *map, void *target)
 {
     struct plan_trigger *trigger = target;
@@ -146,5 +173,5 @@ void trigger_finish(struct loader *loader, const struct node *map, void *target)
     if (!first && !loader->partial)
         diag_add_at(&loader->diag, map,
                     "the trigger has no condition; give it change, exclude, prefix, equal, not_equal, none, "
-                    "not_none, available, truthy, falsy or when");
+                    "not_none, available, truthy, falsy, when or worker");
 }

@@ -339,6 +339,7 @@ void worker_finish(struct loader *loader, const struct node *map, void *target)
         trigger_fit_check(loader, map, worker);
     if (worker->map.given)
         map_fit_check(loader, map, worker);
+    schedule_finish(loader, map, worker);
     if (ynode_is_unset(ynode_get(map, STR("run"))))
         diag_add_place(&loader->diag, &worker->place, "the worker '%s' has no 'run'", worker->name);
 }

@@ -217,6 +217,10 @@ void attempt_alarm(struct sup *sup, struct task *task)
         map_alarm(sup, task);
         return;
     }
+    if (task->trigger && !task->trigger->map && task->state != TASK_WAITING) {
+        source_alarm(sup, task);
+        return;
+    }
     switch (task->state) {
     case TASK_RUNNING:
     case TASK_READY:

@@ -20,6 +20,8 @@ static void reset(struct task *task)
     free(task->result);
     task->result = NULL;
     if (task->trigger)
+        source_drop(task);
+    if (task->trigger)
         task->trigger->opened = task->trigger->armed = false;
     map_reset(task);
     if (task->trigger)

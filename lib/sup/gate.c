@@ -115,7 +115,9 @@ static char *doom_reason(const struct doom *doom)
     const char *word = need_words[doom->is];
     if (!sup_state_final(task->state))
         return mem_format("needs %s to %s, which %s", task->name, word,
-                          task->trigger ? "is a trigger without max" : "is started again whenever it ends");
+                          task->worker->trigger.condition == CONDITION_TIME ? "runs again and again"
+                          : task->trigger                                   ? "is a trigger without max"
+                                          : "is started again whenever it ends");
     if (task->state == TASK_SUCCEEDED && doom->is == NEED_READY)
         return mem_format("needs %s to be ready, which ended before that", task->name);
     return mem_format("needs %s to %s, which %s%s%.*s%s", task->name, word, fate_words[task->state],

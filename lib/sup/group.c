@@ -68,6 +68,10 @@ void group_link(struct sup *sup, struct group *group)
         list_add(&needed->dependents[need->is], group);
         group->unmet += !((needed->met >> need->is) & 1);
     }
+    if (worker->trigger.given && worker->trigger.condition == CONDITION_WORKER && !group->watches) {
+        group->watches = true;
+        list_add(&sup->watchers, group);
+    }
 }
 
 void group_unlink(struct group *group)

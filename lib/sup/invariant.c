@@ -16,7 +16,7 @@ static void recount_task(struct recount *sum, const struct task *task)
     sum->jobs += open && task->counted;
     sum->runs_open += open && task->parent;
     sum->runs_drained += open && task->parent && drain;
-    sum->drains += open && task->trigger && task->trigger->opened && drain;
+    sum->drains += open && task->trigger && task->trigger->opened && drain && !source_is_inside(task->worker);
 }
 
 static bool attempt_runs(const struct task *task)
@@ -31,7 +31,7 @@ static const char *times_check(const struct task *task)
     if (task->limit_ms >= 0 && !attempt_runs(task))
         return "a task without a running attempt has a time limit";
     if (task->alarm_ms >= 0 && task->state != TASK_RUNNING && task->state != TASK_STOPPING &&
-        task->state != TASK_RETRYING && task->state != TASK_WAITING)
+        task->state != TASK_RETRYING && task->state != TASK_WAITING && !task->trigger)
         return "a task has an alarm in a state that has none";
     return NULL;
 }
@@ -108,6 +108,8 @@ static const char *trigger_check(const struct task *task)
     bool all = task->worker->trigger.max > 0 && trigger->events >= task->worker->trigger.max;
     if (open && !trigger->armed && !trigger->runs)
         return "a trigger neither waits for an event nor works one off";
+    if (trigger->armed && trigger->pending)
+        return "an event waits for a trigger that is armed";
     return trigger->armed && all ? "a trigger waits for more events than its max" : NULL;
 }
 
@@ -189,7 +191,7 @@ static const char *list_check(const struct sup *sup, const struct list *tasks, s
 static const char *lists_check(const struct sup *sup)
 {
     if (sup->doom_count + sup->opened.count + sup->cleared.count + sup->vacated.count + sup->entered.count +
-            sup->runnable.count + sup->dirty.count + sup->left.count >
+            sup->fired.count + sup->runnable.count + sup->dirty.count + sup->left.count >
         0)
         return "a step has left work undone";
     return NULL;

@@ -18,7 +18,7 @@ void phase_decide(struct sup *sup, int status, enum sup_state outcome, const cha
 int phase_failure_status(const struct task *task)
 {
     if (task->trigger && task->trigger->opened && !task->trigger->map)
-        return 125;
+        return task->state == TASK_TIMEOUT ? 124 : 125;
     if (task->cause == CAUSE_UNHEALTHY) /* the status is that of our own signal */
         return 1;
     if (task->state == TASK_TIMEOUT || task->cause >= CAUSE_TIMEOUT)

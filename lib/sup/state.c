@@ -16,7 +16,7 @@ enum {
  * is started or restarted by hand waits once more. */
 static const unsigned allowed[SUP_STATE_COUNT] = {
     [TASK_WAITING] = TO(TASK_IDLE) | TO(TASK_STARTING) | TO(TASK_FAILED) | TO(TASK_TIMEOUT) | TO_NEVER,
-    [TASK_IDLE] = TO(TASK_WAITING) | TO(TASK_RUNNING) | TO(TASK_FAILED) | TO(TASK_LOST) | TO_NEVER,
+    [TASK_IDLE] = TO(TASK_WAITING) | TO(TASK_RUNNING) | TO_FAILURE | TO_NEVER,
     [TASK_STARTING] = TO(TASK_RUNNING) | TO(TASK_STOPPING) | TO(TASK_RETRYING) | TO(TASK_FAILED) |
                       TO(TASK_TIMEOUT) | TO(TASK_STOPPED) | TO(TASK_WAITING),
     [TASK_RUNNING] = TO(TASK_READY) | TO(TASK_IDLE) | TO_OVER | TO(TASK_LOST) | TO(TASK_WAITING),
@@ -81,10 +81,13 @@ static void await_end(struct sup *sup, struct task *task)
 
 static void trigger_end(struct sup *sup, struct task *task)
 {
+    source_drop(task);
     if (!task->trigger->opened)
         return;
-    effect_add(sup, SUP_DISARM, task, 0);
     task->trigger->armed = false;
+    if (source_is_inside(task->worker))
+        return;
+    effect_add(sup, SUP_DISARM, task, 0);
     if (task->worker->trigger.drain && !task->trigger->map)
         sup->drains--;
 }
@@ -148,4 +151,5 @@ void task_move(struct sup *sup, struct task *task, enum sup_state state, char *r
         task_finish(sup, task);
     if (!task->parent)
         gate_update(sup, task);
+    source_moved(sup, task);
 }

@@ -26,8 +26,9 @@ void sup_free(struct sup *sup)
     deadlines_release(&sup->dues);
     mutexes_release(sup);
     free(sup->dooms);
-    struct list *lists[] = {&sup->broken_groups, &sup->vacated, &sup->opened, &sup->cleared, &sup->entered,
-                            &sup->runnable,      &sup->dirty,   &sup->left,   &sup->dead};
+    struct list *lists[] = {&sup->broken_groups, &sup->vacated, &sup->opened,   &sup->cleared,
+                            &sup->entered,       &sup->fired,   &sup->watchers, &sup->runnable,
+                            &sup->dirty,         &sup->left,    &sup->dead};
     for (size_t i = 0; i < LENGTH_OF(lists); i++)
         free(lists[i]->items);
     free(sup->why);
@@ -186,6 +187,10 @@ static void event_handle(struct sup *sup, const struct sup_event *event)
     case SUP_TICK:
         tick(sup);
         break;
+    case SUP_CLOCK:
+        for (size_t i = 0; i < sup->groups.count; i++)
+            group_each(sup, group_at(sup, i), source_clock);
+        break;
     case SUP_FENCE:
         phase_fence(sup, event->number);
         break;
@@ -235,13 +240,22 @@ static bool settle_gates(struct sup *sup)
     return busy;
 }
 
+static bool settle_events(struct sup *sup)
+{
+    bool busy = sup->fired.count > 0;
+    for (size_t i = 0; i < sup->fired.count; i++)
+        source_fire(sup, sup->fired.items[i]);
+    sup->fired.count = 0;
+    return busy;
+}
+
 /* Dooms come before failures are acted on: what needed the failed one is skipped and not stopped. Processes
  * are started last: not where the first failure stops everything, and no service when the last job is over.
  */
 static void settle(struct sup *sup)
 {
     while (settle_ends(sup) || phase_siblings(sup) || phase_act(sup) || settle_gates(sup) ||
-           phase_advance(sup) || slots_fill(sup))
+           settle_events(sup) || phase_advance(sup) || slots_fill(sup))
         ;
 }
 

@@ -9,6 +9,12 @@
  * needed worker is started: what runs is stopped, and with `restart` started again as soon as its needs hold.
  * - A mutex is held from when an instance may start until nothing of its process is left, not between
  * attempts; who waited longest comes first, and nobody holds one while it waits for another.
+ * - A trigger on another worker's states queues them from the beginning, one for each instance that comes
+ * there; of one that has a trigger itself its runs are meant. `every` runs at once and then from start to
+ * start. Of times that come while the worker runs at most one waits, and none
+ * comes once the last job is over; nor do the states of services and schedules count for triggers then. A
+ * time of `cron` that the wall clock jumps over comes at once, unless it is over for more than 3 hours; none
+ * comes twice, unless the clock is put back by more than that.
  * - `alive` begins when the worker is ready. total_timeout runs from the first start, anew after a success.
  * - A job that waits for what comes only by chance (a service or a trigger without max to fail or end, a
  *   `start: false` that nobody starts) does not keep the run alive, and is skipped when the run ends.
@@ -92,6 +98,7 @@ enum sup_event_kind {
     SUP_TRIGGER_FAILED, /* ref.task, text: the server refused the watch */
     SUP_ITEMS_COME,     /* ref.task: the items of a map have been read; number: how many there are */
     SUP_ITEMS_FAILED,   /* ref.task, text: they cannot be */
+    SUP_CLOCK,          /* the wall clock was set: wall_ms is another than time that passed would make it */
     SUP_FENCE, /* number: the id of the fence; every event of a state change before it has been handed in */
     SUP_STOP,  /* end the run: signal SIGINT, SIGTERM or SIGHUP; a second one: kill, a third: end now */
     SUP_DOWN,  /* end the run because someone asked for it: exit status 0 unless something had failed */
@@ -189,10 +196,12 @@ struct sup_task {
     int replica;
     const struct plan_row *row; /* of the worker's matrix; NULL: there is none */
     enum sup_state state;
-    int attempt;                  /* from 1; 0: not started yet */
-    int64_t revision;             /* of the event, in a trigger's run */
-    int64_t item;                 /* in a map's run: its place, from 0 */
-    int64_t items, failed;        /* of a map: how many there are (-1: not known yet), have failed */
+    int attempt;              /* from 1; 0: not started yet */
+    int64_t revision;         /* of the event, in a trigger's run */
+    int64_t item;             /* in a map's run: its place, from 0 */
+    int64_t items, failed;    /* of a map: how many there are (-1: not known yet), have failed */
+    const char *event_worker; /* or whose state is the event, and the state; NULL: neither */
+    const char *event_state;
     int pid;                      /* of the process that runs, or of the last */
     int64_t started_ms, ended_ms; /* wall clock, 0: not yet: first start and final end */
     int64_t started_mono_ms, ended_mono_ms;

@@ -32,6 +32,7 @@ struct group {
     struct need *needs;
     size_t need_count;
     struct list dependents[NEED_KINDS];          /* groups that need this one */
+    bool watches;                                /* stands among the watchers */
     uint32_t held[NEED_KINDS], dead[NEED_KINDS]; /* instances for which this kind of need holds, never will */
     uint8_t met;                                 /* bits by kind: what its dependents were told */
     uint32_t unmet;                              /* its needs that do not hold now */
@@ -90,7 +91,9 @@ struct trigger {
     bool armed;
     bool opened; /* was armed at least once */
     int64_t events, done;
-    struct task *runs, *last_run; /* not final, oldest first */
+    struct pending *pending, *last_pending; /* events from within that wait, oldest first */
+    int64_t next_wall, last_wall;           /* of the calendar: the next time, and the last that came */
+    struct task *runs, *last_run;           /* not final, oldest first */
 };
 
 struct task {
@@ -126,6 +129,8 @@ struct task {
     int attempt, restarts, pid, status, signal;
     int64_t retries;        /* since the count last began */
     int64_t revision, item; /* of a trigger's run; of a map's */
+    char *event_worker;     /* of a trigger's run: whose state is the event; NULL: nobody's */
+    const char *event_state;
     int64_t started_ms, ended_ms, started_mono_ms, ended_mono_ms, attempt_mono_ms;
     int64_t limit_ms;   /* when the attempt times out; -1: never */
     int64_t alarm_ms;   /* timeout of needs or of ready, end of grace or of the delay, by state; -1: none */
@@ -177,6 +182,8 @@ struct sup {
     struct list cleared;       /* groups that the end has done with */
     struct list vacated;       /* groups that are replaced or removed, and have nothing left */
     struct list entered;       /* tasks that are to start again: their needs are judged */
+    struct list watchers;      /* groups with a trigger on another worker, or that had one */
+    struct list fired;         /* triggers that are armed and have an event from within */
     struct list runnable;      /* tasks that may start */
     struct list dirty;         /* tasks whose record has changed */
     struct list left;          /* tasks that were taken out and have ended */
@@ -308,6 +315,8 @@ void attempts_time_out(struct sup *sup, struct task *task); /* all of them, betw
 /* trigger.c */
 void trigger_begin(struct sup *sup, struct task *task);
 void trigger_event(struct sup *sup, struct task *task, int64_t revision);
+/* An event: a new task that is its run. */
+struct task *trigger_take(struct sup *sup, struct task *task, int64_t revision);
 void trigger_run_started(struct sup *sup, struct task *run);
 void trigger_run_ended(struct sup *sup, struct task *run);
 
@@ -325,6 +334,15 @@ void map_disown(struct task *run); /* it is stopped, and its end means nothing t
 void map_alarm(struct sup *sup, struct task *task);
 const char *map_check(const struct task *task);
 char *task_label(const struct task *task); /* for messages; owned */
+/* source.c: events from within */
+bool source_is_inside(const struct plan_worker *worker);
+void source_begin(struct sup *sup, struct task *task);
+void source_armed(struct sup *sup, struct task *task);
+void source_drop(struct task *task); /* the events that wait */
+void source_fire(struct sup *sup, struct task *task);
+void source_moved(struct sup *sup, const struct task *task); /* after each move */
+void source_alarm(struct sup *sup, struct task *task);
+void source_clock(struct sup *sup, struct task *task); /* the wall clock was set */
 
 /* phase.c: failures of the run, draining, the end */
 int phase_failure_status(const struct task *task);

@@ -82,9 +82,12 @@ void task_free(struct task *task)
 {
     if (task->owns_name)
         free(task->name);
-    if (task->trigger)
+    if (task->trigger) {
+        source_drop(task);
         map_free(task->trigger->map);
+    }
     free(task->trigger);
+    free(task->event_worker);
     free(task->reason);
     free(task->result);
     free(task->recent);
@@ -160,6 +163,8 @@ bool sup_task_at(const struct sup *sup, uint32_t number, struct sup_task *out)
         .item = task->item,
         .items = map && map->known ? map->total : -1,
         .failed = map ? map->failed : 0,
+        .event_worker = task->event_worker,
+        .event_state = task->event_state,
         .pid = task->pid,
         .started_ms = task->started_ms,
         .ended_ms = task->ended_ms,

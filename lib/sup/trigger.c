@@ -7,6 +7,13 @@
 static void trigger_arm(struct sup *sup, struct task *task, int64_t revision)
 {
     task->trigger->armed = true;
+    if (task->worker->trigger.timeout_ms > 0)
+        task->alarm_ms = sup->now + task->worker->trigger.timeout_ms;
+    due_update(sup, task);
+    if (source_is_inside(task->worker)) {
+        source_armed(sup, task);
+        return;
+    }
     effect_add(sup, SUP_ARM, task, revision);
     if (task->worker->trigger.drain)
         sup->fence_valid = false;
@@ -21,10 +28,10 @@ void trigger_begin(struct sup *sup, struct task *task)
     task->trigger->opened = true;
     task->started_ms = sup->wall;
     task->started_mono_ms = sup->now;
-    if (task->worker->trigger.drain)
+    if (task->worker->trigger.drain && !source_is_inside(task->worker))
         sup->drains++;
+    source_begin(sup, task);
     trigger_arm(sup, task, 0);
-    task->alarm_ms = -1;
     task_move(sup, task, TASK_IDLE, NULL);
 }
 
@@ -40,6 +47,8 @@ static void arm_after(struct sup *sup, struct task *run)
     if (run->acked || sup_state_final(task->state) || all_events_came(task))
         return;
     run->acked = true;
+    if (source_is_inside(task->worker) && task->worker->trigger.overlap == OVERLAP_SKIP)
+        source_drop(task);
     trigger_arm(sup, task, run->revision);
 }
 
@@ -87,9 +96,16 @@ static void supersede_before(struct sup *sup, struct task *run)
 
 void trigger_event(struct sup *sup, struct task *task, int64_t revision)
 {
-    if (!task->trigger || !task->trigger->armed)
-        return;
+    if (task->trigger && task->trigger->armed && !source_is_inside(task->worker))
+        trigger_take(sup, task, revision);
+}
+
+struct task *trigger_take(struct sup *sup, struct task *task, int64_t revision)
+{
     task->trigger->armed = false;
+    if (task->worker->trigger.timeout_ms > 0)
+        task->alarm_ms = -1;
+    due_update(sup, task);
     task->trigger->events++;
     sup->fence_valid = false;
     enum plan_overlap overlap = task->worker->trigger.overlap;
@@ -97,14 +113,13 @@ void trigger_event(struct sup *sup, struct task *task, int64_t revision)
     run_link(task, run);
     if (task->state == TASK_IDLE)
         task_move(sup, task, TASK_RUNNING, NULL);
-    if (overlap != OVERLAP_RESTART) {
-        slot_want(sup, run);
-        return;
+    if (overlap == OVERLAP_RESTART) {
+        arm_after(sup, run);
+        supersede_before(sup, run);
     }
-    arm_after(sup, run);
-    supersede_before(sup, run);
-    if (task->trigger->runs == run)
+    if (overlap != OVERLAP_RESTART || task->trigger->runs == run)
         slot_want(sup, run);
+    return run;
 }
 
 void trigger_run_started(struct sup *sup, struct task *run)

@@ -66,7 +66,9 @@ static double least_delay(const struct plan_worker *worker, const struct actor *
 static int failure_status(const struct sup_task *task, const struct actor *actor)
 {
     if (actor->opened && task->parent == SUP_NO_TASK)
-        return task->worker->map.given && !actor->refused ? actor->broken_status : 125;
+        return task->worker->map.given && !actor->refused ? actor->broken_status
+               : task->state == TASK_TIMEOUT              ? 124
+                                                          : 125;
     if (actor->why == WHY_UNHEALTHY)
         return 1;
     if (timed(actor) || task->state == TASK_TIMEOUT)
@@ -361,6 +363,10 @@ static void check_forget(struct sim *sim, const struct sup_task *task)
         fault(sim, "%s is final and lives", task->name);
     if (actor->armed || actor->awaiting || ((actor->probing || actor->guarding) && sim->signals < 3))
         fault(sim, "%s is final and still waits for something", task->name);
+    int64_t timeout = task->worker->trigger.timeout_ms;
+    if (trigger && actor->opened && task->state == TASK_TIMEOUT &&
+        (timeout <= 0 || (!sim_inside(task->worker) && sim->now < actor->armed_at + timeout)))
+        fault(sim, "%s has not waited long enough for an event", task->name);
     if (trigger && task->worker->map.given)
         check_map_end(sim, task);
     if (!trigger && !process_end_fits(sim, task, actor))
@@ -573,11 +579,83 @@ static void check_job_end(struct sim *sim, const struct sup_task *task)
         fault(sim, "%s was not worked off: %s (%s)", task->name, sup_state_name(task->state), task->reason);
 }
 
+static bool moment_fits(enum plan_moment moment, enum sup_state state)
+{
+    bool failed = state == TASK_FAILED || state == TASK_TIMEOUT || state == TASK_LOST;
+    return (moment == MOMENT_STARTED && state == TASK_RUNNING) ||
+           (moment == MOMENT_SUCCEEDED && state == TASK_SUCCEEDED) || (moment == MOMENT_FAILED && failed) ||
+           (moment == MOMENT_ENDED && (failed || state == TASK_SUCCEEDED || state == TASK_STOPPED)) ||
+           (moment == MOMENT_STOPPED && state == TASK_STOPPED) ||
+           (moment == MOMENT_SKIPPED && state == TASK_SKIPPED);
+}
+
+void check_moment(struct sim *sim, uint32_t number, enum sup_state state)
+{
+    struct sup_task task, trigger;
+    sup_task_at(sim->sup, number, &task);
+    if (sim->ending || task.worker->trigger.given != (task.parent != SUP_NO_TASK))
+        return;
+    for (size_t i = 0; i < sim->graph.plan.worker_count; i++) {
+        const struct plan_trigger *of = &sim->graph.workers[i].trigger;
+        if (!of->given || of->condition != CONDITION_WORKER || strcmp(of->worker, task.worker->name) != 0 ||
+            !moment_fits(of->moment, state))
+            continue;
+        for (uint32_t k = 0; sup_task_at(sim->sup, sup_group_task(sim->sup, i, k), &trigger); k++)
+            if (!actor_of(sim, trigger.ref.task)->forgotten)
+                actor_of(sim, trigger.ref.task)->expected++;
+    }
+}
+
+static void note_opened(struct sim *sim, uint32_t number, bool check)
+{
+    struct sup_task task;
+    if (!sup_task_at(sim->sup, number, &task) || !sim_inside(task.worker) || task.parent != SUP_NO_TASK)
+        return;
+    struct actor *actor = actor_of(sim, number);
+    if (check && actor->opens && !sup_state_final(task.state))
+        check_needs(sim, &task);
+    actor->opens = !check && task.started_ms > 0 && !actor->opened;
+    actor->opened = task.started_ms > 0;
+}
+
+static void note_all_opened(struct sim *sim, bool check)
+{
+    for (size_t i = 0; i < sim->effects.count; i++)
+        if (sim->effects.items[i].kind == SUP_STATUS)
+            note_opened(sim, sim->effects.items[i].ref.task, check);
+}
+
+void check_opened(struct sim *sim)
+{
+    note_all_opened(sim, true);
+}
+
+void check_inside(struct sim *sim)
+{
+    note_all_opened(sim, false);
+    for (size_t i = 0; i < sim->effects.count; i++) {
+        const struct sup_effect *effect = &sim->effects.items[i];
+        struct sup_task task;
+        if (effect->kind == SUP_FORGET && sup_task_at(sim->sup, effect->ref.task, &task))
+            check_moment(sim, effect->ref.task, task.state);
+    }
+}
+
 static void check_changes(struct sim *sim, const struct sup_task *task, const struct actor *actor)
 {
     const struct plan_trigger *trigger = &task->worker->trigger;
     bool all = trigger->drain && trigger->max == 0 && trigger->overlap != OVERLAP_SKIP;
-    for (int i = 0; i < actor->change_count && all && actor->opened && !actor->lost; i++)
+    bool seen = trigger->moment != MOMENT_READY && trigger->moment != MOMENT_RETRYING;
+    for (size_t i = 0; i < sim->graph.plan.worker_count && trigger->worker; i++)
+        if (strcmp(sim->graph.workers[i].name, trigger->worker) == 0)
+            seen &= !sim->graph.workers[i].service && !sim->graph.workers[i].trigger.given &&
+                    !sim->graph.dormant[i];
+    if (sim_inside(task->worker) && all && seen && actor->opened && !sim->by_hand &&
+        task->state == TASK_STOPPED && task->runs != actor->expected)
+        fault(sim, "%s has worked off %lld events of %lld", task->name, (long long)task->runs,
+              (long long)actor->expected);
+    for (int i = 0;
+         i < actor->change_count && all && actor->opened && !actor->lost && task->state != TASK_TIMEOUT; i++)
         if (actor->changes[i].owed && !actor->changes[i].delivered)
             fault(sim, "%s has lost the event of revision %lld", task->name,
                   (long long)actor->changes[i].revision);

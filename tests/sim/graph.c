@@ -43,6 +43,35 @@ static void trigger_make(struct sim *sim, struct plan_trigger *trigger)
     trigger->drain = chance(sim, 80);
     trigger->overlap = (enum plan_overlap)random_range(sim, OVERLAP_QUEUE, OVERLAP_PARALLEL);
     trigger->max = ONE_OF(sim, 0, 0, 1, 3);
+    trigger->timeout_ms = chance(sim, 10) ? ONE_OF(sim, 50, 600, 5000) : 0;
+}
+
+bool sim_inside(const struct plan_worker *worker)
+{
+    return worker->trigger.given && worker->trigger.condition >= CONDITION_WORKER;
+}
+
+/* Of some triggers the events come from within: from a worker before it, so that none triggers itself. */
+static void source_make(struct sim *sim, size_t index)
+{
+    struct plan_worker *worker = &sim->graph.workers[index];
+    struct plan_trigger *trigger = &worker->trigger;
+    if (!trigger->given || chance(sim, 50))
+        return;
+    trigger->max = 0;
+    trigger->condition = index > 0 && chance(sim, 70) ? CONDITION_WORKER : CONDITION_TIME;
+    if (trigger->condition == CONDITION_WORKER) {
+        trigger->worker = sim->graph.names[random_range(sim, 0, (int64_t)index - 1)];
+        trigger->moment = (enum plan_moment)random_range(sim, MOMENT_STARTED, MOMENT_SKIPPED);
+        return;
+    }
+    static const struct cron each_minute = {UINT64_MAX, 0xffffff, UINT32_MAX, UINT32_MAX, 0x7f, false};
+    trigger->drain = false;
+    trigger->timeout_ms = 0;
+    worker->schedule.calendar = chance(sim, 30);
+    worker->schedule.cron = each_minute;
+    worker->schedule.zone = sim->graph.utc;
+    worker->schedule.every_ms = ONE_OF(sim, 70, 300, 2000);
 }
 
 static void map_make(struct sim *sim, struct plan_map *map)
@@ -219,5 +248,8 @@ void graph_make(struct sim *sim)
         worker_make(sim, i);
     for (size_t i = 0; i < graph->plan.worker_count; i++)
         needs_make(sim, i);
+    graph->utc = zone_parse_rule(STR("UTC0"), NULL);
+    for (size_t i = 0; i < graph->plan.worker_count; i++)
+        source_make(sim, i);
     ends_mark(sim);
 }

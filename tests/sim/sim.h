@@ -15,6 +15,7 @@ struct graph {
     int success[WORKERS_MAX][2];
     char *mutex[WORKERS_MAX][2];
     struct plan_row rows[WORKERS_MAX][ROWS_MAX];
+    struct zone *utc;
     char names[WORKERS_MAX][8];
     bool above[WORKERS_MAX][WORKERS_MAX]; /* [a][b]: b needs a, directly or not */
     bool dormant[WORKERS_MAX];
@@ -48,7 +49,8 @@ struct actor {
     struct change changes[EVENTS_MAX]; /* of a trigger */
     int change_count, cursor;
     uint32_t arming;
-    bool opened, lost;
+    bool opened, opens /* in this step */, lost;
+    int64_t armed_at, expected; /* events of other workers that it has to work off */
     /* By hand: is to end; is to start once it has; was stopped and not started since; was taken out; is gone.
      */
     bool doomed, again, stopped, leaving, removed;
@@ -110,6 +112,8 @@ void fault(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3); /* the f
 /* graph.c */
 void graph_make(struct sim *sim);
 
+bool sim_inside(const struct plan_worker *worker); /* its events come from within sup */
+
 /* world.c */
 struct actor *actor_of(struct sim *sim, uint32_t task);
 struct happening *happen(struct sim *sim, int64_t delay, enum happening_kind kind, struct sup_event event);
@@ -143,7 +147,11 @@ void check_map_end(struct sim *sim, const struct sup_task *task);
 /* check.c */
 void check_before(struct sim *sim, const struct sup_event *event);
 void check_effect(struct sim *sim, const struct sup_effect *effect);
-void check_run(struct sim *sim); /* what the step meant for the run; before its effects are judged */
+/* A task comes to a state: what triggers have to work off. */
+void check_moment(struct sim *sim, uint32_t task, enum sup_state state);
+void check_opened(struct sim *sim); /* once effects are judged */
+void check_inside(struct sim *sim); /* triggers whose events come from within; before effects are judged */
+void check_run(struct sim *sim);    /* what the step meant for the run; before its effects are judged */
 void check_after(struct sim *sim);
 void check_end(struct sim *sim);
 bool check_success(const struct plan_worker *worker, const struct actor *actor);

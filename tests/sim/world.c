@@ -102,7 +102,8 @@ static void changes_draw(struct sim *sim, struct sup_ref ref)
 {
     uint32_t tasks = sup_task_count(sim->sup), trigger = (uint32_t)random_range(sim, 0, tasks - 1);
     struct sup_task task;
-    if (!sup_task_at(sim->sup, trigger, &task) || !task.worker->trigger.given || task.parent != SUP_NO_TASK)
+    if (!sup_task_at(sim->sup, trigger, &task) || !task.worker->trigger.given || task.parent != SUP_NO_TASK ||
+        sim_inside(task.worker))
         return;
     if (actor_of(sim, trigger)->change_count >= CAUSED_MAX)
         return;
@@ -214,6 +215,7 @@ static void arm(struct sim *sim, const struct sup_effect *effect)
     struct sup_task task;
     sup_task_at(sim->sup, effect->ref.task, &task);
     actor->armed = actor->opened = true;
+    actor->armed_at = sim->now;
     actor->arming++;
     if (effect->live)
         actor->cursor = actor->change_count;
@@ -250,6 +252,13 @@ static void change(struct sim *sim, const struct happening *what)
 }
 
 /* ---- Steps ---- */
+
+static const struct plan_worker *sim_worker(const struct sim *sim, uint32_t number)
+{
+    struct sup_task task;
+    sup_task_at(sim->sup, number, &task);
+    return task.worker;
+}
 
 static void effect_do(struct sim *sim, const struct sup_effect *effect)
 {
@@ -314,9 +323,10 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
         break;
     case SUP_RENEW:
         actor_renew(actor);
-        actor->forgotten = actor->opened = actor->reading = actor->refused = false;
+        actor->forgotten = actor->reading = actor->refused = false;
         actor->items = 0;
         actor->begun = actor->broken = 0;
+        actor->opened &= sim_inside(sim_worker(sim, effect->ref.task));
         while (actor->cursor < actor->change_count) /* its session begins anew */
             actor->changes[actor->cursor++].owed = false;
         break;
@@ -337,12 +347,11 @@ static const char *const effect_names[] = {
     "fence", "status", "forget",    "renew",     "remove",    "say",        "end",
 };
 static const char *const event_names[] = {
-    "begin",        "tick",       "spawned",       "spawn_failed",   "probes_hold",
-    "unhealthy",    "output",     "ended",         "returned",       "condition",
-    "if",           "trigger",    "trigger_lost",  "trigger_failed", "items_come",
-    "items_failed", "fence",      "stop",          "down",           "server_lost",
-    "start_tasks",  "stop_tasks", "restart_tasks", "files_changed",  "scale",
-    "add",          "reload",
+    "begin",         "tick",           "spawned",     "spawn_failed", "probes_hold", "unhealthy",
+    "output",        "ended",          "returned",    "condition",    "if",          "trigger",
+    "trigger_lost",  "trigger_failed", "items_come",  "items_failed", "clock",       "fence",
+    "stop",          "down",           "server_lost", "start_tasks",  "stop_tasks",  "restart_tasks",
+    "files_changed", "scale",          "add",         "reload",
 };
 
 static void effect_show(const struct sim *sim, const struct sup_effect *effect)
@@ -388,6 +397,7 @@ void world_step(struct sim *sim, struct sup_event event)
     if (broken)
         fault(sim, "%s", broken);
     check_run(sim);
+    check_inside(sim);
     for (size_t i = 0; i < sim->effects.count; i++) {
         const struct sup_effect *effect = &sim->effects.items[i];
         if (sim->verbose)
@@ -396,6 +406,7 @@ void world_step(struct sim *sim, struct sup_event event)
         check_effect(sim, effect);
         effect_do(sim, effect);
     }
+    check_opened(sim);
     check_after(sim);
 }
 
@@ -463,6 +474,7 @@ static void process_event(struct sim *sim, const struct sup_event *event)
         actor->asked = false;
         actor->alive = actor->ever_started = true;
         actor->spawned_at = actor->last_output = sim->now;
+        check_moment(sim, event->ref.task, TASK_RUNNING);
         spawned(sim, event);
     } else if (event->kind == SUP_PROBES_HOLD) {
         actor->ready = true;
@@ -500,7 +512,7 @@ static void deliver(struct sim *sim, struct sup_event event)
     int64_t revision = event.number = given->revision;
     world_step(sim, event);
     struct sup_task run;
-    if (sup_task_count(sim->sup) != number + 1 || !sup_task_at(sim->sup, number, &run) ||
+    if (sup_task_count(sim->sup) <= number || !sup_task_at(sim->sup, number, &run) ||
         run.parent != event.ref.task || run.revision != revision)
         fault(sim, "an event of a trigger did not become one run");
 }
@@ -515,7 +527,7 @@ static void noise(struct sim *sim)
     bool known = event.kind == SUP_TRIGGER_LOST || event.kind == SUP_TRIGGER_FAILED;
     if ((event.kind == SUP_ITEMS_COME || event.kind == SUP_ITEMS_FAILED) && actor->reading)
         return;
-    if (known && (actor->opened || actor->armed))
+    if ((known && (actor->opened || actor->armed)) || event.kind == SUP_CLOCK)
         return;
     if ((event.kind == SUP_TRIGGER && actor->armed) || (event.kind == SUP_CONDITION && actor->awaiting) ||
         (event.kind == SUP_IF && actor->asking))
@@ -599,6 +611,7 @@ void world_run(struct sim *sim)
 void world_release(struct sim *sim)
 {
     sup_free(sim->sup);
+    zone_free(sim->graph.utc);
     sup_effects_release(&sim->effects);
     free(sim->queue);
     free(sim->actors);
