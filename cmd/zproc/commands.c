@@ -7,24 +7,24 @@ extern const struct command cmd_set, cmd_del, cmd_update, cmd_replace, cmd_clear
     cmd_dump, cmd_load;
 extern const struct command cmd_watch, cmd_events, cmd_go_live;
 extern const struct command cmd_server, cmd_ping, cmd_stats, cmd_keygen;
-extern const struct command cmd_run, cmd_check, cmd_map;
+extern const struct command cmd_run, cmd_check, cmd_map, cmd_results;
 extern const struct command cmd_ps, cmd_attach, cmd_logs, cmd_up, cmd_wait;
 extern const struct command cmd_start, cmd_stop, cmd_restart, cmd_signal, cmd_scale, cmd_down, cmd_spawn,
     cmd_return, cmd_reload;
 
 const struct command *const commands[] = {
-    &cmd_get,     &cmd_has,  &cmd_keys,   &cmd_values,  &cmd_items,   &cmd_len,        &cmd_eval,
-    &cmd_set,     &cmd_del,  &cmd_update, &cmd_replace, &cmd_clear,   &cmd_setdefault, &cmd_pop,
-    &cmd_popitem, &cmd_incr, &cmd_append, &cmd_extend,  &cmd_remove,  &cmd_cas,        &cmd_patch,
-    &cmd_atomic,  &cmd_txn,  &cmd_dump,   &cmd_load,    &cmd_watch,   &cmd_events,     &cmd_go_live,
-    &cmd_server,  &cmd_ping, &cmd_stats,  &cmd_keygen,  &cmd_run,     &cmd_check,      &cmd_map,
-    &cmd_ps,      &cmd_wait, &cmd_start,  &cmd_stop,    &cmd_restart, &cmd_signal,     &cmd_scale,
-    &cmd_down,    &cmd_up,   &cmd_logs,   &cmd_spawn,   &cmd_return,  &cmd_reload,     &cmd_attach,
-    NULL,
+    &cmd_get,     &cmd_has,  &cmd_keys,    &cmd_values,  &cmd_items,  &cmd_len,        &cmd_eval,
+    &cmd_set,     &cmd_del,  &cmd_update,  &cmd_replace, &cmd_clear,  &cmd_setdefault, &cmd_pop,
+    &cmd_popitem, &cmd_incr, &cmd_append,  &cmd_extend,  &cmd_remove, &cmd_cas,        &cmd_patch,
+    &cmd_atomic,  &cmd_txn,  &cmd_dump,    &cmd_load,    &cmd_watch,  &cmd_events,     &cmd_go_live,
+    &cmd_server,  &cmd_ping, &cmd_stats,   &cmd_keygen,  &cmd_run,    &cmd_check,      &cmd_map,
+    &cmd_ps,      &cmd_wait, &cmd_results, &cmd_start,   &cmd_stop,   &cmd_restart,    &cmd_signal,
+    &cmd_scale,   &cmd_down, &cmd_up,      &cmd_logs,    &cmd_spawn,  &cmd_return,     &cmd_reload,
+    &cmd_attach,  NULL,
 };
 
 const char *const commands_later[] = {
-    "graph", "import", "init", "results", "top", "history", "report", NULL,
+    "graph", "import", "init", "top", "history", "report", NULL,
 };
 
 const struct command *command_find(const char *name)

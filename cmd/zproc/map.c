@@ -2,6 +2,7 @@
 #include "map.h"
 
 #include "guardian.h"
+#include "records.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,8 @@ static const struct option options[] = {
     {0, "json-lines", NULL, "items are JSON values, one a line; strings are handed on as they are meant"},
     {0, "stateful", NULL,
      "the processes have a state: that of --address or of the run, else one of their own"},
+    {0, "task", NULL, "let the supervisor of the run do it; prints the task's name, for 'zproc results'"},
+    RUN_OPTION,
     {0},
 };
 
@@ -40,10 +43,12 @@ static bool usage_check(const struct args *args, struct err *err)
         return err_set(err, ERR_INVALID, "no command behind '--'");
     if (args_has(args, "json"))
         return err_set(err, ERR_INVALID, "'--json' has no meaning here; '--json-lines' reads items as JSON");
+    if (args_has(args, "run") && !args_has(args, "task"))
+        return err_set(err, ERR_INVALID, "option '--run' needs '--task'");
     if (args_has(args, "null") && args_has(args, "json-lines"))
         return err_set(err, ERR_INVALID, "options '--null' and '--json-lines' exclude each other");
     for (size_t i = 0; i < LENGTH_OF(stateful); i++)
-        if (args_has(args, stateful[i]) && !args_has(args, "stateful"))
+        if (args_has(args, stateful[i]) && !args_has(args, "stateful") && !args_has(args, "task"))
             return err_set(err, ERR_INVALID, "option '--%s' needs '--stateful'", stateful[i]);
     return true;
 }
@@ -178,17 +183,20 @@ static void workers_make(struct map *map)
             (struct worker){.place = i, .in = -1, .out = -1, .err = -1, .item = MAP_NONE, .drain_until = -1};
 }
 
-static bool map_open(struct map *map, struct err *err)
+static bool map_configure(struct map *map, struct err *err)
 {
     const struct args *args = &map->context->args;
     map->mode = args_has(args, "lines") ? &map_lines : &map_spawn;
     map->keep_going = args_has(args, "keep-going");
     map->stateful = args_has(args, "stateful");
     map->verbose = map->context->verbose;
-    if (!usage_check(args, err) || !jobs_find(map, args, err) ||
-        !args_number(args, "retry", &map->retry, err) || !source_open(map, args, err))
-        return false;
-    state_set(args);
+    return usage_check(args, err) && jobs_find(map, args, err) &&
+           args_number(args, "retry", &map->retry, err) && source_open(map, args, err);
+}
+
+static bool map_open(struct map *map, struct err *err)
+{
+    state_set(&map->context->args);
     env_make(map);
     map->path = strstr(map->argv[0], "{}") ? NULL : spawn_find(map->argv[0], map->env);
     workers_make(map);
@@ -244,7 +252,10 @@ static int map_run(struct context *context, struct err *err)
                       .kill_at = -1,
                       .failed_number = MAP_NONE};
     int status = FAILED;
-    if (map_open(&map, err)) {
+    bool configured = map_configure(&map, err);
+    if (configured && args_has(&context->args, "task")) {
+        status = map_task(&map, err);
+    } else if (configured && map_open(&map, err)) {
         context->failure_status = 125;
         if (map_loop(&map, err)) {
             summary(&map);
@@ -300,7 +311,8 @@ static bool has_state(const struct args *args)
 
 static int run_map(struct context *context, struct err *err)
 {
-    if (args_has(&context->args, "stateful") && !has_state(&context->args))
+    if (args_has(&context->args, "stateful") && !args_has(&context->args, "task") &&
+        !has_state(&context->args))
         return usage_check(&context->args, err) ? map_in_run(context, err) : FAILED;
     return map_run(context, err);
 }
@@ -320,6 +332,7 @@ const struct command cmd_map = {
     .examples = "  zproc map -j 4 -- gzip -k ::: *.log\n"
                 "  find . -name '*.json' -print0 | zproc map -0 -- wc -c\n"
                 "  zproc map --keep-going --retry 2 -a names -- touch {}.txt {}.md\n"
+                "  task=$(zproc map --task -- ./render ::: *.scene); zproc results \"$task\"\n"
                 "  seq 1000 | zproc map --lines -- awk '{ print $1 * $1 }'\n",
     .run = run_map,
 };

@@ -203,6 +203,9 @@ bool map_loop(struct map *map, struct err *err);
 /* Ends what runs, with this signal; after grace_ms with SIGKILL. */
 void map_stop(struct map *map, int number, int64_t grace_ms);
 
+/* map_task.c: prints the task's name. */
+int map_task(struct map *map, struct err *err);
+
 /* map_item.c: the next item to be worked on; SOURCE_ITEM sets *number. */
 enum source_got map_next(struct map *map, int64_t *number, struct err *err);
 bool map_source_dry(const struct map *map);

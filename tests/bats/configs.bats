@@ -181,3 +181,11 @@ pizza be tasty! 1
 --os b --py 3.10
 --os c --py 3.12"
 }
+
+@test "process map: items, arguments for all, arguments of each, variables of each" {
+  example process-map
+  [ "$(tail -n 4 said)" = 'squares: [1,4,9,16]
+cubes: [0,1,8,27,64]
+sums: [26,101]
+greetings: ["hello, alice","good morning, bob!"]' ]
+}

@@ -432,6 +432,67 @@ EOF
   map_end 143
 }
 
+@test "results: those of a map in order, while it runs and afterwards, for several clients" {
+  manifest <<'EOF'
+version: 1
+workers:
+  m: {map: {items: [a, 1, "2"], count: 1}, run: 'until [ -e go.$ZPROC_INDEX ]; do sleep 0.01; done; echo $ZPROC_ITEM'}
+  fails: {map: {items: [0, 3, 4], keep_going: true, count: 1}, run: 'echo $ZPROC_INDEX; exit $ZPROC_ITEM', optional: true}
+  other: {run: sleep 1000, service: true}
+EOF
+  zproc run >run.out 2>err 3>&- &
+  MAP_PID=$!
+  known() { zproc get -n zproc m >/dev/null 2>&1; }
+  poll_until known
+  touch go.0 out
+  zproc results m >first 3>&- &
+  local first=$!
+  poll_until grep -qx a first
+  zproc results --json m >second 3>&- &
+  local second=$!
+  expect_error 2 "*'other' is no map*zproc wait*" zproc results other
+  expect_error 125 "*mm*" zproc results mm
+  run -3 --separate-stderr zproc results fails
+  [ "$output" = $'0\nnull\nnull' ]
+  [[ $stderr == *"item 1: exit status 3 (2 items failed)"* ]]
+  run -124 zproc results --timeout 0.1 m
+  touch go.1 go.2
+  wait "$first"
+  wait "$second"
+  [ "$(cat first)" = $'a\n1\n2' ]
+  [ "$(cat second)" = $'"a"\n1\n2' ]
+  map_end 0
+  expect 0 $'a\n1\n2' zproc results m
+}
+
+@test "map --task: the run's supervisor does it; results from any client; its failure is that of the map alone" {
+  manifest <<'EOF'
+version: 1
+workers: {holds: {run: 'zproc watch --available done >/dev/null'}}
+EOF
+  zproc run >out 2>err 3>&- &
+  MAP_PID=$!
+  known() { zproc get -n zproc holds >/dev/null 2>&1; }
+  poll_until known
+  local task
+  task=$(printf 'a b\nc\n' | zproc map --task -j2 -- sh -c 'zproc incr n >/dev/null; pwd; echo "$1 $ZPROC_INDEX"' sh)
+  [[ $task == map-* ]]
+  expect 0 $'a b 0\nc 1' zproc results "$task"
+  expect 0 $'a b 0\nc 1' zproc results "$task"
+  expect 0 2 zproc get n
+  task=$(zproc map --task --keep-going --retry 1 -j1 -- sh -c 'echo $1; exit $1' sh ::: 0 3 0)
+  expect 3 $'0\nnull\n0' zproc results "$task"
+  task=$(zproc map --task -- echo :::)
+  expect 0 "" zproc results "$task"
+  expect_error 2 "*'{}'*not supported yet*" zproc map --task -- echo {} ::: a
+  expect_error 2 "*'--lines' is not supported yet*" zproc map --task --lines -- cat ::: a
+  expect_error 2 "*valid UTF-8*" zproc map --task -- echo ::: $'\xff'
+  expect_error 2 "*'--run' needs '--task'*" zproc map --run x -- echo ::: a
+  zproc set done true
+  map_end 0
+  expect_error 3 "*" zproc map --task -- echo ::: a
+}
+
 # ---- A terminal ----
 
 @test "a progress bar on a terminal: count, rate, failures; erased at the end; not with -q or CI" {

@@ -167,5 +167,6 @@ void restart_rows(struct bench *bench);
 void output_rows(struct bench *bench);
 void idle_rows(struct bench *bench);
 void job_rows(struct bench *bench);
+void map_rows(struct bench *bench);
 
 #endif

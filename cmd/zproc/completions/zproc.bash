@@ -1,6 +1,6 @@
 # Completion of zproc for bash. Made from the tables of the program by the target 'docs'; do not edit.
 # shellcheck shell=bash disable=SC2207
-_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats keygen run check map ps wait start stop restart signal scale down up logs spawn return reload attach help'
+_zproc_commands='get has keys values items len eval set del update replace clear setdefault pop popitem incr append extend remove cas patch atomic txn dump load watch events go-live server ping stats keygen run check map ps wait results start stop restart signal scale down up logs spawn return reload attach help'
 _zproc_global='-a --address -n --namespace --key-file --secret-key --session --json -q --quiet -v --verbose --no-color -h --help --version'
 
 # The options of a command.
@@ -32,9 +32,10 @@ _zproc_options() {
     keygen) echo '--curve' ;;
     run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
     check) echo '-f --manifest --var' ;;
-    map) echo '-j --jobs -l --lines -k --keep-going -r --retry -a --arg-file -0 --null --json-lines --stateful' ;;
+    map) echo '-j --jobs -l --lines -k --keep-going -r --retry -a --arg-file -0 --null --json-lines --stateful --task --run' ;;
     ps) echo '-A --all --run' ;;
     wait) echo '--all --any --safe -t --timeout --run' ;;
+    results) echo '-t --timeout -0 --null --run' ;;
     start) echo '--all -t --timeout --run' ;;
     stop) echo '--all -t --timeout --run' ;;
     restart) echo '--all -t --timeout --run' ;;
@@ -75,10 +76,11 @@ _zproc_takes() {
     'run '-f | 'run '--manifest) echo file ;;
     'check '--var) echo value ;;
     'check '-f | 'check '--manifest) echo file ;;
-    'map '-j | 'map '--jobs | 'map '-r | 'map '--retry) echo value ;;
+    'map '-j | 'map '--jobs | 'map '-r | 'map '--retry | 'map '--run) echo value ;;
     'map '-a | 'map '--arg-file) echo file ;;
     'ps '--run) echo value ;;
     'wait '-t | 'wait '--timeout | 'wait '--run) echo value ;;
+    'results '-t | 'results '--timeout | 'results '--run) echo value ;;
     'start '-t | 'start '--timeout | 'start '--run) echo value ;;
     'stop '-t | 'stop '--timeout | 'stop '--run) echo value ;;
     'restart '-t | 'restart '--timeout | 'restart '--run) echo value ;;

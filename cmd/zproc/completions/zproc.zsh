@@ -47,6 +47,7 @@ _zproc_commands() {
     'map:Run CMD for each ITEM (or line of input), several at once, and print the results in order'
     'ps:Show the workers of a run'
     'wait:Wait until workers have ended, and print their results'
+    'results:Print the results of a map, in order, while it runs too'
     'start:Start workers that have ended, were stopped, or have '\''start\: false'\'''
     'stop:Stop workers, in reverse order of needs, and print their exit statuses'
     'restart:Stop workers, in reverse order of needs, and start them again'
@@ -676,6 +677,8 @@ _zproc() {
         '(-0 --null)'{-0,--null}'[items end in NUL characters instead of newlines]' \
         '--json-lines[items are JSON values, one a line; strings are handed on as they are meant]' \
         '--stateful[the processes have a state\: that of --address or of the run, else one of their own]' \
+        '--task[let the supervisor of the run do it; prints the task'\''s name, for '\''zproc results'\'']' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -723,6 +726,23 @@ _zproc() {
         '(-h --help)'{-h,--help}'[show help]' \
         '--version[print the version]' \
         '*:\[NAME...\]: ' ;;
+    results)
+      _arguments -s -S \
+        '(-t --timeout)'{-t,--timeout}'[wait so long at most (5s, 1m); then status 124]:TIME: ' \
+        '(-0 --null)'{-0,--null}'[end each with a NUL character instead of a newline]' \
+        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
+        '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
+        '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
+        '--secret-key[the secret key itself, or a passphrase; others can see it in the process list]:KEY:_zproc_keys' \
+        '--session[session that remembers what was seen; made when it does not exist]:NAME: ' \
+        '--json[print JSON always]' \
+        '(-q --quiet)'{-q,--quiet}'[no messages]' \
+        '(-v --verbose)'{-v,--verbose}'[say more\: revision and time of each request]' \
+        '--no-color[no colour on a terminal]' \
+        '(-h --help)'{-h,--help}'[show help]' \
+        '--version[print the version]' \
+        '*:TASK: ' ;;
     start)
       _arguments -s -S \
         '--all[all workers of the run]' \
