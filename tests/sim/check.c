@@ -649,7 +649,7 @@ static void check_changes(struct sim *sim, const struct sup_task *task, const st
     for (size_t i = 0; i < sim->graph.plan.worker_count && trigger->worker; i++)
         if (strcmp(sim->graph.workers[i].name, trigger->worker) == 0)
             seen &= !sim->graph.workers[i].service && !sim->graph.workers[i].trigger.given &&
-                    !sim->graph.dormant[i];
+                    !sim->graph.workers[i].map.given && !sim->graph.dormant[i];
     if (sim_inside(task->worker) && all && seen && actor->opened && !sim->by_hand &&
         task->state == TASK_STOPPED && task->runs != actor->expected)
         fault(sim, "%s has worked off %lld events of %lld", task->name, (long long)task->runs,

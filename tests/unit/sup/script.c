@@ -126,7 +126,7 @@ static void answer_spawns(struct script *s, const struct sup_effects *effects)
 void event(struct script *s, struct sup_event e)
 {
     e.now_ms = s->now;
-    e.wall_ms = 1700000000000 + s->now;
+    e.wall_ms = 1700000000000 + s->now + s->wall_step;
     sup_effects_clear(&s->effects);
     sup_step(s->sup, &e, &s->effects);
     const char *broken = sup_invariant(s->sup);

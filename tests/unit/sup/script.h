@@ -21,7 +21,7 @@ struct script {
     struct sup_effects effects;
     struct buf words; /* effects since the last `expect`, records, words to people and forgets left out */
     struct buf said;  /* lines for people since the last `said` */
-    int64_t now;
+    int64_t now, wall_step;
     bool manual; /* starts are not answered by SUP_SPAWNED at once */
 };
 
