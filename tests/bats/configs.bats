@@ -182,16 +182,15 @@ pizza be tasty! 1
 --os c --py 3.12"
 }
 
-<<<<<<< Updated upstream
 @test "process map: items, arguments for all, arguments of each, variables of each" {
   example process-map
   [ "$(tail -n 4 said)" = 'squares: [1,4,9,16]
 cubes: [0,1,8,27,64]
 sums: [26,101]
 greetings: ["hello, alice","good morning, bob!"]' ]
-=======
+}
+
 @test "nested processes: a child of the same run, and runs below it" {
   example nested-processes
   said '["parent","child","nested child","child of the nested child"]'
->>>>>>> Stashed changes
 }

@@ -193,10 +193,12 @@ workers:
     run: |
       task=$(zproc map --task -- sh -c 'echo $(($1 * 2))' sh ::: 1 2 3)
       zproc set task "$task"
-      zproc results "$task"
-      zproc results "$task"
+      zproc results "$task" >first
+      zproc results "$task" >second
 END
-  run_says 0 $'2\n4\n6\n2\n4\n6'
+  zproc run -q
+  diff first - <<<$'2\n4\n6'
+  diff first second
 }
 
 @test 'worker_list reuse, new=True' {
