@@ -558,7 +558,9 @@ void check_after(struct sim *sim)
         struct sup_task task;
         if (!actor->alive || actor->terminated || sim->signals > 1 || !sup_task_at(sim->sup, i, &task))
             continue;
-        if (actor->doomed && !held_up(sim, &task))
+        struct sup_task trigger; /* the runs of one that has failed go on */
+        bool orphan = sup_task_at(sim->sup, task.parent, &trigger) && sup_state_final(trigger.state);
+        if (actor->doomed && !orphan && !held_up(sim, &task))
             fault(sim, "%s goes on and should be stopped", task.name);
         if (task.worker->silence_ms > 0 && !actor->listening &&
             sim->now - actor->last_output > task.worker->silence_ms)
@@ -627,6 +629,9 @@ static void note_all_opened(struct sim *sim, bool check)
 
 void check_opened(struct sim *sim)
 {
+    for (size_t i = 0; i < sim->effects.count; i++)
+        if (sim->effects.items[i].kind == SUP_TERMINATE)
+            return; /* what it needed may have been stopped after it was armed */
     note_all_opened(sim, true);
 }
 
