@@ -7,75 +7,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-static socklen_t unix_name(const struct address *address, struct sockaddr_un *name)
-{
-    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
-    size_t len = strlen(address->path);
-    if (address->kind == ADDRESS_ABSTRACT) {
-        memcpy(name->sun_path + 1, address->path, len);
-        return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len);
-    }
-    memcpy(name->sun_path, address->path, len + 1);
-    return sizeof *name;
-}
-
-/* What stands at the path: free (also after a stale socket was removed), or why not. */
-static bool clear_path(const struct address *address, struct err *err)
-{
-    struct stat st;
-    if (lstat(address->path, &st) != 0)
-        return errno == ENOENT || err_errno(err, errno, "cannot look at '%s'", address->path);
-    if (!S_ISSOCK(st.st_mode))
-        return err_set(err, ERR_INVALID,
-                       "'%s' is not a socket and is left alone; choose another server.address",
-                       address->path);
-    struct sockaddr_un name;
-    socklen_t len = unix_name(address, &name);
-    AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return err_errno(err, errno, "cannot make a socket");
-    if (connect(fd, (struct sockaddr *)&name, len) == 0 || errno == EAGAIN)
-        return err_set(err, ERR_BUSY,
-                       "a server is running at 'ipc://%s' already; use it with --server, or stop it",
-                       address->path);
-    if (errno != ECONNREFUSED)
-        return err_errno(err, errno, "cannot find out whether '%s' is in use", address->path);
-    return unlink(address->path) == 0 ||
-           err_errno(err, errno, "cannot replace the stale socket '%s'", address->path);
-}
-
-static bool bind_unix(struct endpoint *endpoint, const struct address *address, struct err *err)
-{
-    bool file = address->kind == ADDRESS_IPC;
-    if (file && !clear_path(address, err))
-        return false;
-    struct sockaddr_un name;
-    socklen_t len = unix_name(address, &name);
-    endpoint->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (endpoint->fd < 0)
-        return err_errno(err, errno, "cannot make a socket");
-    mode_t mask = umask(0177);
-    int failed = bind(endpoint->fd, (struct sockaddr *)&name, len);
-    int number = errno;
-    umask(mask);
-    if (failed && number == EADDRINUSE)
-        return err_set(err, ERR_BUSY,
-                       "a server is running at 'ipc://%s%s' already; use it with --server, or stop it",
-                       file ? "" : "@", address->path);
-    if (failed)
-        return err_errno(err, number, "cannot bind 'ipc://%s%s'", file ? "" : "@", address->path);
-    struct stat st;
-    if (file && lstat(address->path, &st) == 0) {
-        endpoint->path = mem_text(address->path);
-        endpoint->device = st.st_dev;
-        endpoint->inode = st.st_ino;
-    }
-    return true;
-}
 
 static bool is_loopback(const struct sockaddr *name)
 {
@@ -112,6 +43,8 @@ static bool bind_tcp(struct endpoint *endpoint, struct address *address, bool in
              bind(endpoint->fd, found->ai_addr, found->ai_addrlen) != 0 ||
              getsockname(endpoint->fd, (struct sockaddr *)&name, &len) != 0)
         err_errno(err, errno, "cannot bind 'tcp://%s:%s'", address->host, port);
+    else if (listen(endpoint->fd, SOMAXCONN) != 0)
+        err_errno(err, errno, "cannot listen at 'tcp://%s:%s'", address->host, port);
     else
         ok = true;
     freeaddrinfo(found);
@@ -137,12 +70,12 @@ static bool endpoint_bind(struct endpoint *endpoint, const char *wanted, const c
         if (!address_parse(whole, &address, err))
             return false;
     }
-    bool ok = address.kind == ADDRESS_TCP ? bind_tcp(endpoint, &address, insecure, err)
-                                          : bind_unix(endpoint, &address, err);
-    if (!ok)
+    if (address.kind != ADDRESS_TCP)
+        endpoint->fd = socket_listen(&address, &endpoint->file, err);
+    else if (!bind_tcp(endpoint, &address, insecure, err))
         return false;
-    if (listen(endpoint->fd, SOMAXCONN) != 0)
-        return err_errno(err, errno, "cannot listen on '%s'", wanted ? wanted : address.path);
+    if (endpoint->fd < 0)
+        return false;
     struct buf text = {0};
     address_print(&text, &address);
     endpoint->address = buf_detach(&text);
@@ -161,12 +94,8 @@ bool endpoint_open(struct endpoint *endpoint, const char *wanted, const char *di
 
 void endpoint_close(struct endpoint *endpoint)
 {
-    struct stat st;
-    if (endpoint->path && lstat(endpoint->path, &st) == 0 && st.st_dev == endpoint->device &&
-        st.st_ino == endpoint->inode)
-        unlink(endpoint->path);
+    socket_file_remove(&endpoint->file);
     fd_close(&endpoint->fd);
-    free(endpoint->path);
     free(endpoint->address);
     *endpoint = (struct endpoint){.fd = -1};
 }

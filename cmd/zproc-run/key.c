@@ -1,7 +1,9 @@
 /* The secret key of the run: where it comes from, and the file that workers are told of. */
 #include "run_priv.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* A file of the run's own, beside its sockets: for a key that came as text, and for a passphrase, which is
@@ -14,9 +16,15 @@ static bool file_make(struct run *run, struct err *err)
         return err_wrap(err, "no place for the key file of the workers");
     run->key.file = mem_format("%s.key", place.path);
     run->key.file_ours = true;
+    run->key.lock = -1;
     secret_print(&run->key.secret, text);
     control_leave(run, run->key.file, text);
-    return secret_write(run->key.file, text, err);
+    if (!secret_write(run->key.file, text, err))
+        return false;
+    run->key.lock = open(run->key.file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (run->key.lock >= 0)
+        flock(run->key.lock, LOCK_SH | LOCK_NB);
+    return true;
 }
 
 static bool file_name(struct run *run, const char *path, struct err *err)
@@ -58,8 +66,10 @@ const struct secret *key_of(const struct run *run)
 
 void key_close(struct run *run)
 {
-    if (run->key.file_ours)
+    if (run->key.file_ours) {
         unlink(run->key.file);
+        fd_close(&run->key.lock);
+    }
     free(run->key.file);
     secret_wipe(&run->key.secret);
 }

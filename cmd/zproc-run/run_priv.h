@@ -68,9 +68,7 @@ void folder_close(struct folder *folder);
 struct endpoint {
     int fd; /* -1: closed */
     char *address;
-    char *path; /* socket file, NULL: none */
-    dev_t device;
-    ino_t inode;
+    struct socket_file file;
 };
 /* wanted NULL: a new ipc address. dir: where a relative ipc path starts. */
 bool endpoint_open(struct endpoint *endpoint, const char *wanted, const char *dir, bool insecure,
@@ -200,6 +198,7 @@ struct key {
     struct secret secret;
     char *file; /* absolute; what workers are told; NULL without a key */
     bool file_ours;
+    int lock; /* held on a file of ours, so that it is not taken for a dead run's */
 };
 /* From the environment (where the command line's options stand too), else from the manifest. */
 bool key_open(struct run *run, struct err *err);

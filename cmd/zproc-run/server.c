@@ -266,8 +266,8 @@ bool server_start(struct run *run, struct err *err)
     if (!endpoint_open(&server->endpoint, run->plan->server.address, run->plan->dir,
                        run->plan->server.insecure || run->key.given, err))
         return false;
-    if (server->endpoint.path)
-        control_leave(run, server->endpoint.path, NULL);
+    if (server->endpoint.file.path)
+        control_leave(run, server->endpoint.file.path, NULL);
     return server_launch(run, err);
 }
 

@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -12,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -52,8 +50,8 @@ struct transport {
     size_t alive_size;
     struct line **lines; /* by descriptor */
     size_t line_count;
-    char *socket_file; /* removed at the end; NULL: not ours */
-    void *zap;         /* who asks whether a key is let in; NULL: without a key nobody does */
+    struct socket_file socket_file; /* removed at the end */
+    void *zap;                      /* who asks whether a key is let in; NULL: without a key nobody does */
     int zap_fd;
     const struct secret *secret;
 };
@@ -257,57 +255,6 @@ static bool host_check(const struct address *address, struct err *err)
                host);
 }
 
-/* Somebody answers at the address of a socket. */
-static bool is_served(const struct sockaddr_un *name, socklen_t size)
-{
-    AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return fd >= 0 && (connect(fd, (const struct sockaddr *)name, size) == 0 || errno == EAGAIN);
-}
-
-/* A stale socket is taken away; a live one and anything else is left alone. */
-static bool path_clear(const struct sockaddr_un *name, socklen_t size, struct err *err)
-{
-    struct stat info;
-    if (lstat(name->sun_path, &info) != 0)
-        return true;
-    if (!S_ISSOCK(info.st_mode))
-        return err_set(err, ERR_DENIED, "'%s' is there and is no socket; choose another address",
-                       name->sun_path);
-    if (is_served(name, size))
-        return err_set(err, ERR_CONFLICT, "a server is running at 'ipc://%s' already", name->sun_path);
-    return unlink(name->sun_path) == 0 ||
-           err_errno(err, errno, "cannot remove the stale socket '%s'", name->sun_path);
-}
-
-/* Binds a Unix socket itself, so that its mode is right from the first moment and nothing is taken over. -1
- * on failure. */
-static int unix_listen(struct transport *transport, const struct address *address, struct err *err)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    bool abstract = address->kind == ADDRESS_ABSTRACT;
-    size_t len = strlen(address->path);
-    memcpy(name.sun_path + abstract, address->path, len);
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
-    if (!abstract && !path_clear(&name, size, err))
-        return -1;
-    AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t mask = umask(0177);
-    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&name, size) == 0 && listen(fd, 4096) == 0;
-    int number = errno;
-    umask(mask);
-    if (!bound) {
-        err_errno(err, number, "cannot listen at 'ipc://%s%s'", abstract ? "@" : "", address->path);
-        if (number == EADDRINUSE)
-            err->code = ERR_CONFLICT;
-        return -1;
-    }
-    if (!abstract)
-        transport->socket_file = mem_text(address->path);
-    int listening = fd;
-    fd = -1;
-    return listening;
-}
-
 /* As libzmq takes it, which looks a name up among the network interfaces only. */
 static char *bind_text(const struct address *address, const char *text)
 {
@@ -330,7 +277,8 @@ static bool router_bind(struct transport *transport, const struct server_options
                        "you trust the network",
                        options->address);
     AUTO_FD int fd = options->listen_fd;
-    if (fd < 0 && address.kind != ADDRESS_TCP && (fd = unix_listen(transport, &address, err)) < 0)
+    if (fd < 0 && address.kind != ADDRESS_TCP &&
+        (fd = socket_listen(&address, &transport->socket_file, err)) < 0)
         return false;
     if (fd >= 0 && (!fd_set_cloexec(fd, true) || !option_int(transport, ZMQ_USE_FD, fd, err)))
         return false;
@@ -388,8 +336,7 @@ void transport_close(struct transport *transport)
     zmq_msg_close(&transport->identity);
     zmq_msg_close(&transport->header);
     zmq_msg_close(&transport->value);
-    if (transport->socket_file)
-        unlink(transport->socket_file);
+    socket_file_remove(&transport->socket_file);
     if (transport->router) {
         /* What was answered is still delivered, but not to somebody who does not read it. */
         option_int(transport, ZMQ_LINGER, LINGER_MS, NULL);
@@ -405,7 +352,6 @@ void transport_close(struct transport *transport)
     for (size_t i = 0; i < transport->line_count; i++)
         free(transport->lines[i]);
     free(transport->lines);
-    free(transport->socket_file);
     free(transport->alive);
     free(transport);
 }

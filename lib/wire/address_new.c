@@ -1,5 +1,5 @@
 /* Addresses for new servers: a socket in a folder that only this user can enter. */
-#include "wire.h"
+#include "wire_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,6 +46,7 @@ bool address_new(struct address *address, struct err *err)
     AUTO_FREE char *folder = folder_path();
     if (!folder_own(folder, err))
         return false;
+    sockets_sweep(folder);
     unsigned char random[12];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         return err_errno(err, errno, "cannot get random bytes");

@@ -5,6 +5,8 @@
 
 #include "value.h"
 
+#include <sys/types.h>
+
 #define WIRE_FRAME_MAX  (16 * 1024 * 1024) /* bytes a frame */
 #define WIRE_FRAMES_MAX 4                  /* frames a message */
 
@@ -21,8 +23,26 @@ struct address {
  * told so. */
 bool address_parse(const char *text, struct address *address, struct err *err);
 void address_print(struct buf *buf, const struct address *address);
-/* A socket that is not there yet, in a folder of this user's own: below XDG_RUNTIME_DIR, TMPDIR or /tmp. */
+/* A socket that is not there yet, in a folder of this user's own: below XDG_RUNTIME_DIR, TMPDIR or /tmp. What
+ * killed programs have left there for a minute or more is removed: sockets at which nobody listens, and files
+ * NAME.key that nobody has locked (flock); at most 64 files are looked at. */
 bool address_new(struct address *address, struct err *err);
+
+/* ---- Listening ---- */
+
+/* The file of a Unix socket; path NULL: none. */
+struct socket_file {
+    char *path;
+    dev_t device;
+    ino_t inode;
+};
+/* Listens at an ipc or abstract address, never blocking: with mode 0600 under any umask. A stale socket is
+ * replaced, also when several programs find it at once. -1 with ERR_CONFLICT (a live server is there),
+ * ERR_DENIED (something that is no socket) or ERR_INTERNAL. *file is set, to be given to
+ * socket_file_remove. */
+int socket_listen(const struct address *address, struct socket_file *file, struct err *err);
+/* Removes the file if it is still that socket's. */
+void socket_file_remove(struct socket_file *file);
 
 /* ---- Secret key: one text from which both sides' CURVE pairs are derived ---- */
 

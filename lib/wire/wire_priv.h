@@ -66,6 +66,8 @@ bool zmtp_greeting_check(const unsigned char greeting[ZMTP_GREETING_LEN], bool k
 /* A connected socket, or for tcp one that is connecting; -1 with err. Blocking work is bounded: names are
  * looked up (tcp), and a listener whose backlog is full is waited for (10 s). */
 int socket_connect(const struct address *address, struct err *err);
+/* What address_new promises to remove from its folder. */
+void sockets_sweep(const char *folder);
 
 /* ---- Connections ---- */
 
