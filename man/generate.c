@@ -26,8 +26,8 @@ static const struct part {
     {"fields", fields_write},
     {"error codes", codes_write},
 };
-static const char *const pages[] = {"man/zproc.1", "man/zproc.yaml.5", "man/zproc-protocol.7",
-                                    "man/zproc-expr.7", "man/libzproc.3"};
+static const char *const pages[] = {"man/zproc.1",      "man/zproc.yaml.5",     "man/zproc-protocol.7",
+                                    "man/zproc-expr.7", "man/zproc-security.7", "man/libzproc.3"};
 static const struct {
     const char *path;
     writer *write;

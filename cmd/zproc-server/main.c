@@ -126,6 +126,11 @@ static bool serve(struct settings *settings, int stop_fd, struct err *err)
 {
     if (!settings->options.address && !address_make(settings, err))
         return false;
+/* The sanitizers' report at the end reads files. */
+#ifndef __SANITIZE_ADDRESS__
+    if (!server_confine(&settings->options, err))
+        return false;
+#endif
     struct server *server = server_new(&settings->options, err);
     if (!server)
         return false;

@@ -77,6 +77,9 @@ static bool key_apply(const struct args *args, struct err *err)
         return err_set(err, ERR_INVALID, "cannot read the key file '%s': %s", path, strerror(errno));
     unsetenv(path ? "ZPROC_SECRET_KEY" : "ZPROC_KEY_FILE");
     setenv(path ? "ZPROC_KEY_FILE" : "ZPROC_SECRET_KEY", path ? real : text, 1);
+    /* Every user can read the command line in /proc; it is ours to write to. */
+    if (text)
+        explicit_bzero((char *)text, strlen(text));
     return true;
 }
 

@@ -21,6 +21,10 @@ struct server_options {
     bool repair;                    /* keep what is before a damaged record */
 };
 
+/* Takes from this thread, and from those that it starts, what a server with these options does not need: all
+ * files but the folder that keeps the state, made here when it is missing, and the socket's; connecting to
+ * others. Called before server_new, whose threads read what strangers send. */
+bool server_confine(const struct server_options *options, struct err *err);
 /* Binds and listens, loads the folder. ERR_INVALID (address), ERR_DENIED (not loopback without insecure, a
  * file that is no socket), ERR_CONFLICT (a live server is there, or holds the folder), ERR_INTERNAL (the
  * folder cannot be used or is damaged). */

@@ -77,6 +77,20 @@ keyed_start() {
   expect 0 2 zproc --key-file words incr n
 }
 
+@test "a key on the command line does not stay there" {
+  server_start --secret-key "open sesame"
+  zproc --secret-key "open sesame" watch --truthy end &
+  local client=$! process
+  poll_until zproc --secret-key "open sesame" eval true
+  for process in "$client" "$SERVER_PID"; do
+    poll_until test -z "$(tr '\0' ' ' <"/proc/$process/cmdline" | grep sesame)"
+    ! grep -aq sesame "/proc/$process/environ"
+  done
+  zproc --secret-key="open sesame" set end true
+  wait "$client"
+  expect 0 "" zproc run --secret-key "open sesame" -- sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " " | grep "[o]pen sesame" | grep -v grep || :'
+}
+
 @test "run: workers get the key's file and nothing else of it" {
   manifest <<'END'
 version: 1
