@@ -15,7 +15,7 @@ static void recount_task(struct recount *sum, const struct task *task)
     sum->slots += task_lives(task) && !task->worker->service;
     sum->jobs += open && task->counted;
     sum->runs_open += open && task->parent;
-    sum->runs_drained += open && task->parent && drain;
+    sum->runs_drained += open && task->parent && run_is_awaited(task);
     sum->drains += open && task->trigger && task->trigger->opened && drain && !source_is_inside(task->worker);
 }
 

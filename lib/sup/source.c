@@ -103,7 +103,7 @@ static bool is_watched(const struct group *group, const struct group *watcher)
  * and schedules would make events for ever. */
 static bool comes_too_late(const struct sup *sup, const struct task *task)
 {
-    bool waited_for = task->parent ? task->worker->trigger.drain : task->counted;
+    bool waited_for = task->parent ? run_is_awaited(task) : task->counted;
     return sup->has_job && sup->jobs == 0 && !waited_for;
 }
 

@@ -170,7 +170,7 @@ struct sup {
     uint32_t going; /* of these, those that are marked to be stopped */
     uint32_t slots; /* of these, those that are no services */
     uint32_t jobs;  /* open tasks that keep the run alive */
-    uint32_t runs_open, runs_drained /* those of triggers with drain */;
+    uint32_t runs_open, runs_drained /* those of triggers with drain, and of maps */;
     uint32_t drains; /* open triggers with drain that have been armed */
     bool has_job;
     bool by_hand; /* was ever stopped or scaled by hand */
@@ -215,6 +215,7 @@ void task_move(struct sup *sup, struct task *task, enum sup_state state, char *r
 /* task.c */
 struct task *task_make(struct sup *sup, struct group *group);
 struct task *task_make_run(struct sup *sup, struct task *trigger, int64_t revision);
+bool run_is_awaited(const struct task *run);         /* when the last job is over */
 void task_rename(struct task *task);                 /* by its group's way to name */
 void task_touch(struct sup *sup, struct task *task); /* its record has changed */
 void task_free(struct task *task);

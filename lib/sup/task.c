@@ -63,6 +63,12 @@ struct task *task_make(struct sup *sup, struct group *group)
     return task;
 }
 
+/* Items of a map are part of a job, also when it was stopped before them. */
+bool run_is_awaited(const struct task *run)
+{
+    return run->worker->map.given || run->worker->trigger.drain;
+}
+
 struct task *task_make_run(struct sup *sup, struct task *trigger, int64_t revision)
 {
     struct task *run = task_new(sup, trigger->group);
@@ -73,7 +79,7 @@ struct task *task_make_run(struct sup *sup, struct task *trigger, int64_t revisi
     run->parent = trigger;
     run->revision = revision;
     sup->runs_open++;
-    if (run->worker->trigger.drain)
+    if (run_is_awaited(run))
         sup->runs_drained++;
     return run;
 }

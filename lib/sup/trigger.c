@@ -163,7 +163,7 @@ void trigger_run_ended(struct sup *sup, struct task *run)
     run_unlink(task, run);
     task->trigger->done++;
     sup->runs_open--;
-    if (run->worker->trigger.drain)
+    if (run_is_awaited(run))
         sup->runs_drained--;
     if (task->trigger->map)
         map_run_ended(sup, task, run);
