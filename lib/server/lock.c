@@ -124,16 +124,6 @@ static void lock_grant(struct server *server, struct lock *lock, struct parked *
     parked_free(parked);
 }
 
-static void write_execute(struct server *server, struct parked *parked)
-{
-    const struct peer *peer = parked->peer;
-    struct frames frames = {.identity = {peer->identity, peer->identity_len}, .fd = peer->fd};
-    size_t pos = 0;
-    message_load(&parked->message, &pos, &frames.header, &frames.value);
-    request_resume(server, &frames);
-    parked_free(parked);
-}
-
 /* What waits, up to the next holder; the answers of one batch at most. */
 static void lock_advance(struct server *server, struct lock *lock, int64_t now)
 {
@@ -145,7 +135,7 @@ static void lock_advance(struct server *server, struct lock *lock, int64_t now)
         if (lock->first->kind == PARKED_LOCK)
             lock_grant(server, lock, lock->first);
         else
-            write_execute(server, lock->first);
+            parked_resume(lock->first);
     }
     if (lock->holder)
         deadline_set(&server->timers_lock, &lock->timer, now + LEASE_MS);

@@ -70,6 +70,8 @@ void parked_free(struct parked *parked)
         lock_unpark(parked);
     else if (parked->kind == PARKED_TXN)
         demand_end(parked);
+    else if (parked->kind == PARKED_BEHIND)
+        buf_release(&parked->message);
     else
         service_unpark(parked);
     deadline_remove(&server->timers_parked, &parked->timer);
@@ -118,6 +120,16 @@ void parked_fail(struct parked *parked, enum err_code code, const char *message)
     parked_free(parked);
 }
 
+void parked_resume(struct parked *parked)
+{
+    const struct peer *peer = parked->peer;
+    struct frames frames = {.identity = {peer->identity, peer->identity_len}, .fd = peer->fd};
+    size_t pos = 0;
+    message_load(&parked->message, &pos, &frames.header, &frames.value);
+    request_resume(parked->server, &frames);
+    parked_free(parked);
+}
+
 void parked_expire(struct parked *parked)
 {
     static const char *const reasons[] = {[PARKED_WATCH] = "no event in time",
@@ -128,7 +140,9 @@ void parked_expire(struct parked *parked)
                                           [PARKED_WRITE] = "the namespace was locked all the time",
                                           [PARKED_TXN] = "the conditions did not hold in time"};
     deadline_remove(&parked->server->timers_parked, &parked->timer);
-    if (!parked->wait || wait_finish(parked->wait))
+    if (parked->kind == PARKED_BEHIND)
+        parked_resume(parked);
+    else if (!parked->wait || wait_finish(parked->wait))
         parked_fail(parked, ERR_TIMEOUT, reasons[parked->kind]);
 }
 

@@ -33,12 +33,23 @@ static struct peer **fd_peers(struct server *server, int fd)
     return &server->fds[fd];
 }
 
+void peers_suspect(struct server *server, int fd)
+{
+    for (struct peer *peer = *fd_peers(server, fd); peer; peer = peer->fd_next) {
+        if (peer->gone_tries)
+            continue;
+        peer->gone_tries = GONE_TRIES;
+        deadline_set(&server->timers_peer, &peer->timer, time_now_ms());
+    }
+}
+
 static struct peer *peer_new(struct server *server, struct str identity, int fd)
 {
     struct peer *peer = mem_new(sizeof *peer + identity.len + 1);
     peer->fd = fd;
     peer->identity_len = identity.len;
     memcpy(peer->identity, identity.data, identity.len);
+    peers_suspect(server, fd); /* a descriptor has one connection */
     struct peer **list = fd_peers(server, fd);
     peer->fd_next = *list;
     if (*list)
@@ -304,12 +315,7 @@ void peers_look(struct server *server)
     while (transport_gone(server->transport, &fd)) {
         if (fd < 0)
             continue;
-        for (struct peer *peer = *fd_peers(server, fd); peer; peer = peer->fd_next) {
-            if (peer->gone_tries)
-                continue;
-            peer->gone_tries = GONE_TRIES;
-            deadline_set(&server->timers_peer, &peer->timer, time_now_ms());
-        }
+        peers_suspect(server, fd);
     }
 }
 

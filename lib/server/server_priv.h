@@ -83,7 +83,8 @@ enum parked_kind {
     PARKED_CALL,
     PARKED_LOCK,
     PARKED_WRITE,
-    PARKED_TXN
+    PARKED_TXN,
+    PARKED_BEHIND
 };
 enum want { WANT_VALUE, WANT_EVENT, WANT_SNAPSHOT };
 struct parked {
@@ -108,7 +109,7 @@ struct parked {
     struct lock *lock;   /* PARKED_LOCK, PARKED_WRITE: what it waits for */
     struct parked *lock_previous, *lock_next;
     char *inside; /* PARKED_LOCK, PARKED_WRITE: tokens of the locks that it runs inside of; NULL: none */
-    struct buf message; /* PARKED_WRITE: the request as it came */
+    struct buf message; /* PARKED_WRITE, PARKED_BEHIND: the request as it came */
     size_t bytes;       /* that it takes */
     char *client; /* PARKED_WRITE, PARKED_TXN: it is numbered, and this is who numbers; NULL: it is not */
     struct demand *demand; /* PARKED_TXN */
@@ -220,6 +221,8 @@ void peer_drop_if_unused(struct server *server, struct peer *peer);
 void peer_gone(struct server *server, struct peer *peer);
 /* Takes in which connections have ended. */
 void peers_look(struct server *server);
+/* The connections of a descriptor may have ended: each is looked at, now and a few times more. */
+void peers_suspect(struct server *server, int fd);
 /* Timers that are due: sending again, looking again whether it is there. */
 void peers_timer(struct server *server, int64_t now);
 /* A request of a stalled peer is kept for later; true when it was. */
@@ -302,6 +305,8 @@ void parked_lose(struct parked *parked, int64_t missed);
 void parked_fail(struct parked *parked, enum err_code code, const char *message);
 /* The time of a watch or a stream is up: it ends now, or when it has searched what is there. */
 void parked_expire(struct parked *parked);
+/* Executes the request, which has waited, and forgets that it did. */
+void parked_resume(struct parked *parked);
 /* Deadlines that have come. */
 void parked_timer(struct server *server, int64_t now);
 
@@ -310,7 +315,7 @@ typedef bool handler(struct job *job, struct err *err);
 #define OP(name, kind, fields, value, help) handler handle_##name;
 #include "ops.def"
 void request_execute(struct server *server, const struct frames *frames);
-/* The same for a write that has waited for a lock. */
+/* The same for one that has waited, for a lock or behind a connection that ends. */
 void request_resume(struct server *server, const struct frames *frames);
 
 /* What a watch or a stream asks for. Acknowledges what it acknowledges. */
@@ -321,6 +326,9 @@ struct watch_request {
     bool paged;
 };
 bool watch_read(struct job *job, struct watch_request *watch, struct err *err);
+/* The session's last watch seems to have ended with its connection, and that is not sure yet: the request is
+ * executed again when it may be. False: there is nothing to wait for. */
+bool session_settles(struct job *job, struct err *err);
 /* Answers with the event; false when it does not fit into an answer: then that was answered. */
 bool event_send(struct parked *parked, const struct watch_event *event);
 /* Streams of a peer that does not read its answers are held back. */

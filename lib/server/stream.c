@@ -41,6 +41,8 @@ bool handle_stream(struct job *job, struct err *err)
 {
     struct watch_request watch;
     int64_t credit = request_int(&job->request, credit);
+    if (session_settles(job, err))
+        return err->code == ERR_NONE;
     if (!watch_read(job, &watch, err))
         return false;
     if (!request_has(&job->request, edge))

@@ -208,9 +208,35 @@ bool watch_read(struct job *job, struct watch_request *watch, struct err *err)
     return start_read(job, &watch->start, err) && condition_read(job, &watch->condition, err);
 }
 
+/* Whoever starts after the end of another process must not be told that this one is still there. */
+bool session_settles(struct job *job, struct err *err)
+{
+    const struct parked *holder =
+        job->session && job->space ? session_holder(job->session, job->space) : NULL;
+    if (!holder || request_has(&job->request, ack))
+        return false;
+    const struct frames *frames = job->frames;
+    const struct peer *peer = holder->peer;
+    bool same = str_equal(frames->identity, (struct str){peer->identity, peer->identity_len});
+    peers_look(job->server);
+    if (!same && peer->fd == frames->fd)
+        peers_suspect(job->server, peer->fd);
+    if (same || !peer->gone_tries)
+        return false;
+    int64_t now = time_now_ms(), at = peer->timer.at;
+    struct parked *parked = parked_new(job, PARKED_BEHIND, err);
+    if (parked) {
+        message_store(&parked->message, frames->header, frames->value);
+        deadline_set(&job->server->timers_parked, &parked->timer, (at > now ? at : now) + 1);
+    }
+    return true;
+}
+
 bool handle_watch(struct job *job, struct err *err)
 {
     struct watch_request watch;
+    if (session_settles(job, err))
+        return err->code == ERR_NONE;
     if (!watch_read(job, &watch, err))
         return false;
     struct parked *parked = parked_new(job, PARKED_WATCH, err);

@@ -157,7 +157,7 @@ bool session_enter(struct session *session, struct space *space, struct err *err
 void *session_holder(const struct session *session, const struct space *space)
 {
     const struct place *place = session_place(session, space);
-    return place_busy(place) ? place->ctx : NULL;
+    return place && place_busy(place) ? place->ctx : NULL;
 }
 
 void session_idle(struct session *session, const struct space *space)
