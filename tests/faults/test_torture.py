@@ -59,7 +59,7 @@ def is_socket(path):
 class Run:
     """A run in a folder of its own; every process below it has a mark in its environment."""
 
-    def __init__(self, folder, manifest, *arguments, environment=(), before=None, stdout=None):
+    def __init__(self, folder, manifest, *arguments, environment=(), before=None, stdout=None, user=None):
         self.folder, self.mark = folder, str(uuid.uuid4())
         self.runtime = tempfile.mkdtemp(dir=folder)
         with open(folder + "/zproc.yaml", "w") as file:
@@ -69,6 +69,8 @@ class Run:
                    XDG_RUNTIME_DIR=self.runtime, **dict(environment))
         self.err = open(folder + "/err", "w+b")
         self.out = stdout or open(folder + "/out", "w+b")
+        if user:  # before anything of it looks there
+            os.chown(self.runtime, user, user)
         self.process = subprocess.Popen([BIN + "/zproc", "run", *arguments], cwd=folder, env=env, preexec_fn=before,
                                         stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
 
@@ -358,13 +360,11 @@ workers:
                           stdout=subprocess.DEVNULL).returncode != 0:
             self.skipTest("another user cannot run what is built here")
         os.chmod(self.folder, 0o777)
-        run = self.start(manifest % "", "--fail", "keep-going", before=become)
-        os.chown(run.runtime, user, user)
+        run = self.start(manifest % "", "--fail", "keep-going", before=become, user=user)
         self.ends(run, 125)
         self.assertIn("Resource temporarily unavailable", run.text("err"))
         self.assertIn(" succeeded, ", run.text("err"))
-        run = self.start(manifest % ", retry: {max: null, delay: 100ms}", before=become)
-        os.chown(run.runtime, user, user)
+        run = self.start(manifest % ", retry: {max: null, delay: 100ms}", before=become, user=user)
         self.ends(run, 0)
         self.assertIn("40 succeeded", run.text("err"))
 
