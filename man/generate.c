@@ -21,7 +21,6 @@ static const struct part {
     {"exit statuses", statuses_write},
     {"commands to come", later_write},
     {"keys", keys_write},
-    {"keys to come", refused_keys_write},
     {"operations", ops_write},
     {"fields", fields_write},
     {"error codes", codes_write},

@@ -10,7 +10,7 @@ typedef bool writer(struct buf *buf, struct err *err);
 /* Parts of zproc.1 */
 writer global_options_write, commands_write, statuses_write, later_write;
 /* Parts of zproc.yaml.5 */
-writer keys_write, refused_keys_write;
+writer keys_write;
 /* Parts of zproc-protocol.7 */
 writer ops_write, fields_write, codes_write;
 /* Whole files */

@@ -28,8 +28,6 @@ static void key_add(void *ctx, const struct plan_key *key)
 {
     struct pass *pass = ctx;
     struct buf *buf = pass->buf;
-    if (!key->supported)
-        return;
     section_begin(pass, key->section);
     buf_add_text(buf, ".It Cm ");
     mdoc_literal(buf, str_of(key->name));
@@ -52,32 +50,5 @@ bool keys_write(struct buf *buf, struct err *err)
     struct pass pass = {.buf = buf};
     plan_keys(key_add, &pass);
     buf_add_text(buf, ".El\n");
-    return true;
-}
-
-static void refused_add(void *ctx, const struct plan_key *key)
-{
-    struct pass *pass = ctx;
-    struct buf *buf = pass->buf;
-    if (key->supported)
-        return;
-    if (!pass->section || strcmp(pass->section, key->section) != 0) {
-        if (pass->section)
-            buf_add_text(buf, " .\n");
-        buf_add_format(buf, ".It %s\n.Cm ", *key->section ? key->section : "top level");
-        pass->section = key->section;
-    } else {
-        buf_add_text(buf, " ,\n.Cm ");
-    }
-    mdoc_literal(buf, str_of(key->name));
-}
-
-bool refused_keys_write(struct buf *buf, struct err *err)
-{
-    (void)err;
-    struct pass pass = {.buf = buf};
-    buf_add_text(buf, ".Bl -tag -width \"worker.trigger\"\n");
-    plan_keys(refused_add, &pass);
-    buf_add_text(buf, pass.section ? " .\n.El\n" : ".It none\n.El\n");
     return true;
 }

@@ -142,8 +142,9 @@ static bool type_add(struct buf *buf, const struct row *row, struct err *err)
         buf_add_format(buf, "\"anyOf\": [{\"type\": \"integer\"}, {\"$ref\": \"#/$defs/%s\"}]", section);
         return true;
     }
-    if (strcmp(row->type, "text or map") == 0) {
-        buf_add_format(buf, "\"anyOf\": [{\"$ref\": \"#/$defs/text\"}, {\"$ref\": \"#/$defs/%s\"}]", section);
+    if (strcmp(row->type, "text or map") == 0 || strcmp(row->type, "size or map") == 0) {
+        buf_add_format(buf, "\"anyOf\": [{\"$ref\": \"#/$defs/%.4s\"}, {\"$ref\": \"#/$defs/%s\"}]",
+                       row->type, section);
         return true;
     }
     if (strcmp(row->type, "file, map or list") == 0) {
@@ -207,7 +208,7 @@ static bool section_add(struct buf *buf, const struct rows *rows, const char *se
                    indent, "");
     for (size_t i = 0; i < rows->count; i++) {
         const struct plan_key *key = &rows->items[i].key;
-        if (strcmp(key->section, section) != 0 || !key->supported)
+        if (strcmp(key->section, section) != 0)
             continue;
         if (strcmp(rows->items[i].type, "any") == 0) {
             ignores = true;

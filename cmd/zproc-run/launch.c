@@ -371,6 +371,7 @@ static void process_free(struct process *process)
     if (process->next)
         process->next->previous = process->previous;
     output_release(&process->output);
+    bound_free(process->bound);
     free(process);
     task->held--;
     task_drop(run, task);
@@ -399,17 +400,19 @@ static void process_ended(void *ctx, struct child *child, const struct child_end
 {
     struct process *process = ctx;
     struct run *run = process->run;
-    AUTO_BUF struct buf result = {0};
+    AUTO_BUF struct buf result = {0}, why = {0};
     (void)child;
     if (end->left)
         run_say(run, 1, "%s: could not end %s", process->task->name, end->left);
     output_end(&process->output, !is_success(process->task->worker, end));
     output_result(&process->output, &result);
+    bound_explain(process, &why);
     struct sup_event event = {.kind = SUP_ENDED,
                               .ref = process->ref,
                               .status = end->status,
                               .signal = end->signal,
-                              .text = buf_str(&result)};
+                              .text = buf_str(&result),
+                              .why = buf_str(&why)};
     process->task->process = NULL;
     notify_close(process->task);
     process_free(process);
@@ -440,7 +443,9 @@ static void spawn_now(struct run *run, struct task *task)
         set_input(&launch, run, task, &err)) {
         process = process_new(run, task, ref);
         buf_clear(process->output.tail);
-        process->child = child_spawn(run->children, &launch.spec, &callbacks, process, &err);
+        bool bound = bound_open(run, task, &process->bound, &err);
+        launch.spec.bound = process->bound;
+        process->child = bound ? child_spawn(run->children, &launch.spec, &callbacks, process, &err) : NULL;
         status = err.code == ERR_NOT_FOUND ? 127 : err.code == ERR_DENIED ? 126 : 125;
     }
     if (launch.input && task->worker->input.kind == STDIN_TEXT)

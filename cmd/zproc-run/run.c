@@ -484,6 +484,7 @@ static void release(struct run *run)
             timer_free(timers[i]);
     if (run->children)
         children_free(run->children);
+    bounds_close(run->bounds);
     if (run->loop)
         loop_free(run->loop);
     free(run->address);

@@ -84,8 +84,8 @@ struct control {
     bool last_direct; /* to this process itself, not through the guardian */
 };
 bool control_open(struct run *run, struct err *err);
-/* Tells the guardian of a file to remove should this process be killed: if `holds` is given, only while that
- * is what it holds. */
+/* Tells the guardian of a file (or a folder of control groups) to remove should this process be killed: if
+ * `holds` is given, only while that is what it holds. */
 void control_leave(struct run *run, const char *path, const char *holds);
 /* Where the guardian is to say how this process ended, should it be killed. */
 void control_log(struct run *run, const char *path);
@@ -537,6 +537,14 @@ void launch_terminate(struct run *run, struct task *task, struct sup_ref ref);
 int64_t launch_last_output(const struct run *run, const struct task *task, struct sup_ref ref);
 void launch_kill(struct run *run, struct task *task, struct sup_ref ref);
 
+/* ---- bound.c: bounds on memory ---- */
+
+/* The group that the process of this task is to be in; *bound is NULL where it needs none, or can do without.
+ */
+bool bound_open(struct run *run, const struct task *task, struct bound **bound, struct err *err);
+/* What to say of an end that came from the bound, in text; else it stays empty. */
+void bound_explain(const struct process *process, struct buf *text);
+
 /* ---- items.c: the items of maps ---- */
 
 /* Begins to read them: an event says what came of it. */
@@ -619,6 +627,7 @@ struct process {
     struct task *task;
     struct sup_ref ref;
     struct child *child;
+    struct bound *bound; /* that bounds its memory; NULL: none */
     struct output output;
     struct process *next, *previous; /* all that run */
 };
@@ -685,6 +694,8 @@ struct run {
     struct attached attached;
     size_t name_width;
     struct process *processes;
+    struct bounds *bounds;      /* that bound memory; NULL: there are none yet */
+    bool unbounded;             /* it was said that there can be none */
     struct table logs;          /* that are open, by path */
     struct mask mask;           /* secrets */
     struct watched *watched;    /* workers whose files are */

@@ -106,7 +106,9 @@ static void remove_left(struct guardian *guardian, char *line)
     *tab = '\0';
     AUTO_BUF struct buf text = {0};
     struct stat st;
-    if (tab[1] == '\0' && lstat(line, &st) == 0 && S_ISSOCK(st.st_mode))
+    if (tab[1] == '\0' && lstat(line, &st) == 0 && S_ISDIR(st.st_mode))
+        bounds_remove(line);
+    else if (tab[1] == '\0' && lstat(line, &st) == 0 && S_ISSOCK(st.st_mode))
         unlink(line);
     else if (tab[1] != '\0' && file_read(line, 4096, &text, NULL) && text.len == strlen(tab + 1) + 1 &&
              memcmp(text.data, tab + 1, text.len - 1) == 0)

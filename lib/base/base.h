@@ -245,6 +245,8 @@ int64_t time_wall_ms(void); /* since 1970, for records only */
 bool duration_parse(struct str text, int64_t *ms, struct err *err);
 /* "64MiB", "1GB", "10k" or bytes. */
 bool size_parse(struct str text, int64_t *bytes, struct err *err);
+/* The largest unit that needs no fraction: "512MiB", "1000B". */
+void size_print(struct buf *buf, int64_t bytes);
 /* A short form for people: "35ms", "2.4s", "1m03s". */
 void duration_print(struct buf *buf, int64_t ms);
 

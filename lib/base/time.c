@@ -114,6 +114,18 @@ bool size_parse(struct str text, int64_t *bytes, struct err *err)
                    STR_ARG(text));
 }
 
+void size_print(struct buf *buf, int64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    while (bytes > 0 && bytes % 1024 == 0 && unit + 1 < LENGTH_OF(units)) {
+        bytes /= 1024;
+        unit++;
+    }
+    buf_add_int(buf, bytes);
+    buf_add_text(buf, units[unit]);
+}
+
 void duration_print(struct buf *buf, int64_t ms)
 {
     if (ms < 1000)

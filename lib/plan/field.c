@@ -1,10 +1,6 @@
 /* The one table of the manifest's keys. It drives the reader, "did you mean", the manual and the schema. */
 #include "plan_priv.h"
 
-#define UNSUPPORTED(key, words, text)                                                                        \
-    {                                                                                                        \
-        .name = (key), .type = FIELD_REFUSED, .form = (words), .help = (text)                                \
-    }
 #define SECTION(label, rows, check)                                                                          \
     {                                                                                                        \
         .name = (label), .fields = (rows), .count = LENGTH_OF(rows), .finish = (check)                       \
@@ -900,7 +896,6 @@ static void section_visit(const struct section *section, void (*visit)(void *, c
                         : field->otherwise ? field->otherwise
                                            : "",
             .help = field->help,
-            .supported = field->type != FIELD_REFUSED,
             .low = field->low,
             .high = field->high,
         };

@@ -3,6 +3,8 @@
 
 #include <limits.h>
 
+#define MEMORY_MIN (1024 * 1024)
+
 /* ---- stdin ---- */
 
 static const struct field stdin_fields[] = {
@@ -127,6 +129,40 @@ static void nice_read(struct loader *loader, const struct node *node, void *targ
     limits->nice = (int)nice;
 }
 
+static const struct field memory_fields[] = {
+    {.name = "max",
+     .type = FIELD_SIZE,
+     .offset = offsetof(struct plan_limits, memory),
+     .otherwise = "required",
+     .help = "the bound"},
+    {.name = "optional",
+     .type = FIELD_BOOL,
+     .offset = offsetof(struct plan_limits, memory_optional),
+     .fallback = "false",
+     .help = "true: where no bound can be set it runs without, with a warning"},
+};
+const struct section memory_section = {
+    .name = "worker.limits.memory", .fields = memory_fields, .count = LENGTH_OF(memory_fields)};
+
+static void bound_read(struct loader *loader, const struct node *node, void *target)
+{
+    struct plan_limits *limits = target;
+    const struct node *max = node;
+    limits->memory = -1;
+    if (node->type == NODE_MAP) {
+        section_read(loader, &memory_section, node, limits);
+        max = ynode_get(node, STR("max"));
+        if (ynode_is_unset(max)) {
+            diag_add_at(&loader->diag, node, "'memory' needs 'max', a size");
+            return;
+        }
+    } else if (!read_size(loader, "memory", node, &limits->memory)) {
+        return;
+    }
+    if (limits->memory >= 0 && limits->memory < MEMORY_MIN)
+        diag_add_at(&loader->diag, max, "'memory' is at least 1 MiB: less is not enough to start anything");
+}
+
 static const struct field limits_fields[] = {
     {.name = "nofile",
      .type = FIELD_CUSTOM,
@@ -160,7 +196,13 @@ static const struct field limits_fields[] = {
      .high = 19,
      .otherwise = "that of zproc",
      .help = "how much it gives way to others; below zproc's own only as root"},
-    {.name = "memory", .type = FIELD_REFUSED, .form = "size", .help = "of all its processes together"},
+    {.name = "memory",
+     .type = FIELD_CUSTOM,
+     .form = "size or map",
+     .read = bound_read,
+     .section = &memory_section,
+     .otherwise = "none",
+     .help = "of all its processes together, by a control group; a size is {max: size}"},
 };
 const struct section limits_section = {
     .name = "worker.limits", .fields = limits_fields, .count = LENGTH_OF(limits_fields)};

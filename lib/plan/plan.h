@@ -199,6 +199,8 @@ struct plan_limits {
     struct plan_limit items[LIMIT_KINDS];
     bool has_nice;
     int nice;
+    int64_t memory;       /* bytes, of all its processes together; 0: no bound */
+    bool memory_optional; /* it runs without where none can be set */
 };
 
 /* A combination of a matrix; the worker has its replicas for each. */
@@ -345,7 +347,6 @@ void plan_free(struct plan *plan); /* NULL is fine */
 struct plan_key {
     const char *section; /* "", "server", "run", "worker", "worker.retry" … */
     const char *name, *type, *fallback /* default as text */, *help;
-    bool supported;   /* false: refused with "not supported yet" */
     double low, high; /* bounds of a number; high 0: none */
 };
 void plan_keys(void (*visit)(void *ctx, const struct plan_key *key), void *ctx);

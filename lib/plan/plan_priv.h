@@ -157,7 +157,6 @@ enum field_type {
     FIELD_CUSTOM,  /* `read` does it */
     FIELD_LATER,   /* read in another pass */
     FIELD_IGNORED, /* a prefix: x- */
-    FIELD_REFUSED, /* known, not supported yet */
 };
 struct field {
     const char *name;
@@ -185,7 +184,7 @@ struct section {
 extern const char *const overlap_choices[];
 extern const struct section manifest_section, worker_section, need_section, http_section;
 extern const struct section include_section, env_file_section, worker_env_file_section;
-extern const struct section stdin_section, limits_section, launcher_section, matrix_section;
+extern const struct section stdin_section, limits_section, memory_section, launcher_section, matrix_section;
 
 /* An expression of a ${{ }}, to be checked once all is read. */
 #define NO_WORKER SIZE_MAX

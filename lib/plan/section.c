@@ -97,7 +97,6 @@ static void field_read(struct loader *loader, const struct field *field, const s
         break;
     case FIELD_LATER:
     case FIELD_IGNORED:
-    case FIELD_REFUSED:
         break;
     }
 }
@@ -140,8 +139,6 @@ void section_read(struct loader *loader, const struct section *section, const st
             continue;
         if (!field)
             unknown_key(loader, section, entry->key);
-        else if (field->type == FIELD_REFUSED)
-            diag_add_at(&loader->diag, entry->key, "'%s' is not supported yet", field->name);
         else if (!ynode_is_unset(entry->value))
             field_read(loader, field, entry->value, target);
     }

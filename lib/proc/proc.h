@@ -35,6 +35,26 @@ void watcher_free(struct watcher *watcher);
 bool loop_signal(struct loop *loop, int number, void (*caught)(void *ctx, int number), void *ctx,
                  struct err *err);
 
+/* ---- Bounds on memory ---- */
+
+/* Control groups (Linux): a folder of this run below the group of this process, one group in it for each
+ * process tree that has a bound. */
+struct bounds;
+struct bound;
+/* id names the run; top is the first process of the run: this one or its guardian. Removes what killed runs
+ * have left. NULL: ERR_DENIED, none can be made here; the message says what to do. */
+struct bounds *bounds_open(const char *id, int top, struct err *err);
+const char *bounds_path(const struct bounds *bounds);
+/* Removes what nothing lives in. NULL is fine. */
+void bounds_close(struct bounds *bounds);
+/* Of a run that was killed: the same for its path. */
+void bounds_remove(const char *path);
+/* max in bytes. To be given to child_spawn, and freed when the child has ended. */
+struct bound *bound_new(struct bounds *bounds, int64_t max, struct err *err);
+/* Whether the kernel has killed a process in it because of the bound. */
+bool bound_struck(const struct bound *bound);
+void bound_free(struct bound *bound); /* NULL is fine */
+
 /* ---- Children ---- */
 
 /* Makes this process the one that orphans below it fall to; installs SIGCHLD's handling. Once, before the
@@ -80,6 +100,7 @@ struct child_spec {
     size_t limit_count;
     const int *nice;               /* NULL: ours */
     const struct child_user *user; /* NULL: ours */
+    const struct bound *bound;     /* NULL: ours */
     bool tty; /* descriptors 0 to 2 are a terminal of its own, which is its controlling one; stream 1 */
     int rows, columns; /* of it; 0: 24, 80 */
 };

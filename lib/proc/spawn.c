@@ -1,6 +1,6 @@
 /* Starts a command as vfork does: the new process runs on our memory until exec, so that its cost does not
  * grow with ours. All that allocates is prepared before; what goes wrong comes back in struct start. */
-#include "proc.h"
+#include "bound_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 /* What runs between clone and exec uses a stack that the sanitizers do not know. */
 #define ON_OWN_STACK __attribute__((no_sanitize("address", "undefined")))
 
-enum stage { STAGE_SETUP, STAGE_LIMIT, STAGE_NICE, STAGE_USER, STAGE_DIR, STAGE_EXEC };
+enum stage { STAGE_SETUP, STAGE_GROUP, STAGE_LIMIT, STAGE_NICE, STAGE_USER, STAGE_DIR, STAGE_EXEC };
 
 struct start {
     /* Prepared by the parent. */
@@ -38,6 +38,7 @@ struct start {
     char **paths;      /* the command's possible places, in order, NULL at the end */
     char **shell_argv; /* [1] is set to the path of a script without #! */
     pid_t parent;
+    int door; /* of the group to enter; -1: none */
     /* Written by the new process. */
     bool failed;
     enum stage stage;
@@ -117,6 +118,13 @@ ON_OWN_STACK static bool exec_at(struct start *start, char *path)
     return number == EACCES || missing_inner;
 }
 
+/* Before it has memory of its own: all of that is to count. */
+ON_OWN_STACK static bool group_enter(struct start *start)
+{
+    start->stage = STAGE_GROUP;
+    return start->door < 0 || write(start->door, "0", 1) == 1;
+}
+
 ON_OWN_STACK static bool limits_set(struct start *start)
 {
     const struct child_spec *spec = start->spec;
@@ -151,7 +159,7 @@ ON_OWN_STACK static void run_command(struct start *start)
     signals_reset();
     setsid();
     if (!descriptors_set(start) || (spec->tty && ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) ||
-        !limits_set(start) || !user_set(start)) {
+        !group_enter(start) || !limits_set(start) || !user_set(start)) {
         start->number = errno;
         return;
     }
@@ -295,6 +303,8 @@ static bool exec_failed(const struct start *start, struct err *err)
 static bool setup_failed(const struct start *start, struct err *err)
 {
     const struct child_spec *spec = start->spec;
+    if (start->stage == STAGE_GROUP)
+        return err_errno(err, start->number, "cannot enter the control group that bounds its memory");
     if (start->stage == STAGE_LIMIT && start->number == EPERM)
         return err_set(err, ERR_DENIED,
                        "cannot set the limit '%s': it is above zproc's own, which only root can raise",
@@ -321,6 +331,7 @@ int spawn_process(const struct child_spec *spec, const int descriptors[3], struc
                           .descriptors = descriptors,
                           .paths = paths,
                           .shell_argv = shell_argv,
+                          .door = spec->bound ? bound_door(spec->bound) : -1,
                           .parent = getpid()};
     int pid = clone_blocked(&start);
     if (pid < 0) {

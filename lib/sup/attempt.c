@@ -142,6 +142,16 @@ static bool status_succeeds(const struct plan_worker *worker, int status)
     return worker->success_count == 0 && status == 0;
 }
 
+static char *reason_with(const struct task *task, struct str why)
+{
+    char *reason = reason_ended(task);
+    if (why.len == 0)
+        return reason;
+    char *longer = mem_format("%s: %.*s", reason, STR_ARG(why));
+    free(reason);
+    return longer;
+}
+
 static const enum failure failures[] = {
     [CAUSE_TIMEOUT] = FAILED_TIMEOUT, [CAUSE_TOTAL] = FAILED_TOTAL,         [CAUSE_SILENT] = FAILED_TIMEOUT,
     [CAUSE_UNREADY] = FAILED_UNREADY, [CAUSE_UNHEALTHY] = FAILED_UNHEALTHY,
@@ -159,9 +169,9 @@ void attempt_ended(struct sup *sup, struct task *task, const struct sup_event *e
     if (task->cause >= CAUSE_TIMEOUT)
         attempt_over(sup, task, failures[task->cause], mem_text(task->reason));
     else if (task->signal)
-        attempt_over(sup, task, FAILED_SIGNAL, reason_ended(task));
+        attempt_over(sup, task, FAILED_SIGNAL, reason_with(task, event->why));
     else if (!status_succeeds(task->worker, task->status))
-        attempt_over(sup, task, FAILED_STATUS, reason_ended(task));
+        attempt_over(sup, task, FAILED_STATUS, reason_with(task, event->why));
     else
         attempt_over(sup, task, FAILED_NOT, NULL);
 }

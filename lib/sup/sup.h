@@ -88,7 +88,7 @@ enum sup_event_kind {
     SUP_UNHEALTHY,    /* ref, text: what of `alive` does not hold any more */
     SUP_OUTPUT,       /* ref, number: when it last wrote something (monotonic ms): answers SUP_ASK_OUTPUT */
     SUP_ENDED, /* ref, status or signal, text: result (JSON) or empty: reaped, output drained, and nothing of
-                  its tree is left (after a stop or kill) */
+                  its tree is left (after a stop or kill); why: more about a failure, or empty */
     SUP_RETURNED,  /* ref, text: a result given explicitly, before it ended */
     SUP_CONDITION, /* ref.task: its `when` holds */
     SUP_IF,      /* ref.task, number: 1 true, 0 false, -1 an error and text says which: answers SUP_ASK_IF */
@@ -121,7 +121,7 @@ struct sup_event {
     struct sup_ref ref;
     int64_t number;
     int pid, status, signal; /* signal > 0: ended by it; else status */
-    struct str text;         /* borrowed for the call */
+    struct str text, why;    /* borrowed for the call */
     const uint32_t *tasks;   /* control by hand: numbers, borrowed for the call */
     size_t task_count;
     size_t group;

@@ -117,6 +117,14 @@ static void test_print(void **state)
         duration_print(&buf, rows[i].value);
         assert_str(buf_str(&buf), rows[i].text);
     }
+    static const struct row sizes[] = {
+        {"0B", 0}, {"1000B", 1000}, {"3KiB", 3072}, {"48MiB", 48 << 20}, {"1GiB", 1 << 30}, {"1025B", 1025},
+    };
+    for (size_t i = 0; i < LENGTH_OF(sizes); i++) {
+        AUTO_BUF struct buf buf = {0};
+        size_print(&buf, sizes[i].value);
+        assert_str(buf_str(&buf), sizes[i].text);
+    }
 }
 
 static void test_clocks(void **state)
