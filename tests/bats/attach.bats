@@ -4,11 +4,6 @@
 load helper
 load run-helper
 
-setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
-  mkdir work && cd work || return 1
-}
-
 teardown() {
   [ ! -e .zproc/address ] || zproc down >/dev/null 2>&1 || :
 }

@@ -4,11 +4,6 @@
 load helper
 load run-helper
 
-setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
-  mkdir work && cd work || return 1
-}
-
 teardown() {
   run_teardown
   [ -z "${OTHER_PID:-}" ] || { kill -TERM "$OTHER_PID" && wait "$OTHER_PID"; } || :

@@ -4,16 +4,6 @@
 load helper
 load run-helper
 
-setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
-  mkdir work && cd work || return 1
-}
-
-teardown() {
-  run_teardown
-  server_stop
-}
-
 # joined FILE: its lines, joined by commas.
 joined() {
   paste -sd, "$1"

@@ -4,15 +4,6 @@
 load helper
 load run-helper
 
-setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
-  mkdir work && cd work || return 1
-}
-
-teardown() {
-  run_teardown
-}
-
 # ---- Logs ----
 
 @test "each line of a log begins with the time; partial lines are put together, none is lost" {

@@ -5,14 +5,8 @@ load helper
 load run-helper
 
 setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
-  mkdir work && cd work || return 1
+  run_setup
   zproc keygen key
-}
-
-teardown() {
-  run_teardown
-  server_stop
 }
 
 # keyed_start [OPTIONS]: a server with the key; only ZPROC_ADDRESS is set.

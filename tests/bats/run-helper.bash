@@ -23,7 +23,19 @@ run_end() {
   }
 }
 
-# Whatever a failed test left behind must not outlive it.
+# Each test begins in an empty folder, and nothing of it outlives it, failed or not; a file that needs more has a
+# setup or teardown of its own.
+setup() {
+  run_setup
+}
+run_setup() {
+  cd "$BATS_TEST_TMPDIR" || return 1
+  mkdir work && cd work || return 1
+}
+teardown() {
+  run_teardown
+  server_stop
+}
 run_teardown() {
   if [ -n "${RUN_PID:-}" ]; then
     kill -TERM "$RUN_PID" 2>/dev/null || :

@@ -4,16 +4,6 @@
 load helper
 load run-helper
 
-setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
-  mkdir work && cd work || return 1
-}
-
-teardown() {
-  run_teardown
-  server_stop
-}
-
 # run_says STATUS OUTPUT [OPTIONS]: runs zproc.yaml; what workers print, in order.
 run_says() {
   local want=$1 text=$2 status=0
