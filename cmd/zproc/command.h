@@ -46,6 +46,8 @@ const char *group_title(size_t group);
 const struct command *command_find(const char *name);
 /* The known name that a mistyped one most likely means, or NULL. */
 const char *command_nearest(const char *name);
+/* What does here what a command of this name does in other tools of the kind; NULL for none. */
+const char *command_elsewhere(const char *name);
 
 /* ---- Arguments ---- */
 
@@ -83,6 +85,9 @@ bool args_number(const struct args *args, const char *name, int64_t *number, str
 
 void help_command(struct buf *buf, const struct command *command);
 void help_all(struct buf *buf);
+/* Appends a help screen with its lines broken for a terminal that is so wide. Every line of it has a newline.
+ */
+void help_fit(struct buf *buf, struct str text, size_t columns);
 
 /* ---- The other programs ---- */
 

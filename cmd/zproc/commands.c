@@ -43,3 +43,22 @@ const char *command_nearest(const char *name)
         names[count++] = (*next)->name;
     return str_nearest(str_of(name), names, count);
 }
+
+const char *command_elsewhere(const char *name)
+{
+    static const struct {
+        const char *name, *here;
+    } words[] = {
+        {"status", "zproc ps"},      {"list", "zproc ps"},       {"ls", "zproc ps"},
+        {"kill", "zproc signal"},    {"tail", "zproc logs -f"},  {"log", "zproc logs"},
+        {"exec", "zproc spawn"},     {"config", "zproc check"},  {"validate", "zproc check"},
+        {"reread", "zproc reload"},  {"shutdown", "zproc down"}, {"version", "zproc --version"},
+        {"delete", "zproc del"},     {"rm", "zproc del"},        {"subscribe", "zproc watch"},
+        {"monitor", "zproc events"}, {"exists", "zproc has"},    {"flush", "zproc clear"},
+        {"info", "zproc stats"},
+    };
+    for (size_t i = 0; i < LENGTH_OF(words); i++)
+        if (strcmp(words[i].name, name) == 0)
+            return words[i].here;
+    return NULL;
+}

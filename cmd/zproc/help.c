@@ -1,7 +1,7 @@
 /* Help screens, made from the tables. */
 #include "command.h"
 
-#define COLUMN 30
+#define COLUMN 30 /* where the words on a row begin */
 
 static const char *const group_titles[] = {
     [GROUP_RUN] = "Run workers",       [GROUP_CONTROL] = "Control a run",  [GROUP_READ] = "Read the state",
@@ -16,7 +16,8 @@ const char *group_title(size_t group)
 static void add_row(struct buf *buf, size_t start, const char *help)
 {
     size_t width = buf->len - start;
-    buf_add_format(buf, "%*s%s\n", width < COLUMN ? (int)(COLUMN - width) : 1, "", help);
+    bool fits = width < COLUMN;
+    buf_add_format(buf, "%s%*s%s\n", fits ? "" : "\n", fits ? (int)(COLUMN - width) : COLUMN, "", help);
 }
 
 static void add_options(struct buf *buf, const struct option *rows)
@@ -69,4 +70,60 @@ void help_all(struct buf *buf)
     buf_add_text(buf, "\nGlobal options:\n");
     add_options(buf, global_options);
     buf_add_text(buf, "\nHelp for a command: zproc help COMMAND\n");
+}
+
+/* ---- A narrow terminal ---- */
+
+/* Where the rest of a line goes on; SIZE_MAX for what is not broken: examples are there to be copied. */
+static size_t indent_of(struct str line)
+{
+    if (str_starts_with(line, STR("Usage:")))
+        return strlen("Usage: ");
+    if (line.len == 0 || line.data[0] != ' ')
+        return 0;
+    bool row = line.len > COLUMN && line.data[COLUMN - 1] == ' ' && line.data[COLUMN] != ' ';
+    return row ? COLUMN : SIZE_MAX;
+}
+
+/* Appends the line, broken at spaces to fit, without a newline at its end. True when it had to be broken. */
+static bool fit_line(struct buf *buf, struct str line, size_t indent, size_t columns)
+{
+    const char *start = line.data;
+    size_t room = columns, least = indent;
+    while (indent != SIZE_MAX && line.len > room) {
+        size_t end = room;
+        while (end > least && line.data[end] != ' ')
+            end--;
+        if (end == least)
+            break;
+        buf_add_format(buf, "%.*s\n%*s", (int)end, line.data, (int)indent, "");
+        line = (struct str){line.data + end + 1, line.len - end - 1};
+        room = columns - indent;
+        least = 0;
+    }
+    buf_add_str(buf, line);
+    return line.data != start;
+}
+
+void help_fit(struct buf *buf, struct str text, size_t columns)
+{
+    AUTO_BUF struct buf line = {0};
+    for (size_t at = 0; at < text.len;) {
+        size_t len = (size_t)((char *)memchr(text.data + at, '\n', text.len - at) - (text.data + at));
+        buf_add(&line, text.data + at, len);
+        at += len + 1;
+        size_t indent = indent_of(buf_str(&line)), start = buf->len;
+        bool broken = fit_line(buf, buf_str(&line), indent, columns);
+        bool goes_on = at < text.len && text.data[at] != '\n' && text.data[at] != ' ';
+        line.len = 0;
+        if (broken && indent == 0 && goes_on) { /* prose: its rest flows into the next line */
+            size_t last = buf->len;
+            while (last > start && buf->data[last - 1] != '\n')
+                last--;
+            buf_add_format(&line, "%.*s ", (int)(buf->len - last), buf->data + last);
+            buf->len = last;
+        } else {
+            buf_add_char(buf, '\n');
+        }
+    }
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define COLUMNS_LEAST 50 /* narrower: the terminal itself breaks the lines of help */
+
 /* "zproc: COMMAND: why" on stderr; returns the exit status. */
 static int report(const struct args *args, const char *command, int failure_status, const struct err *err)
 {
@@ -29,7 +31,12 @@ static int print_help(const struct command *command, struct err *err)
         help_command(&text, command);
     else
         help_all(&text);
-    return output_write(&text, err) ? 0 : FAILED;
+    size_t columns = fd_columns(STDOUT_FILENO);
+    if (columns < COLUMNS_LEAST)
+        return output_write(&text, err) ? 0 : FAILED;
+    AUTO_BUF struct buf fitted = {0};
+    help_fit(&fitted, buf_str(&text), columns);
+    return output_write(&fitted, err) ? 0 : FAILED;
 }
 
 static int print_version(struct err *err)
@@ -46,8 +53,10 @@ static int unknown(const char *name, struct err *err)
             err_set(err, ERR_UNSUPPORTED, "'%s' is not supported yet", name);
             return FAILED;
         }
-    const char *nearest = command_nearest(name);
-    if (nearest)
+    const char *here = command_elsewhere(name), *nearest = command_nearest(name);
+    if (here)
+        err_set(err, ERR_INVALID, "unknown command '%.100s'; that is '%s' here", name, here);
+    else if (nearest)
         err_set(err, ERR_INVALID, "unknown command '%.100s'; did you mean '%s'?", name, nearest);
     else
         err_set(err, ERR_INVALID, "unknown command '%.100s'; 'zproc help' lists them", name);
@@ -74,7 +83,8 @@ static bool key_apply(const struct args *args, struct err *err)
         return true;
     AUTO_FREE char *real = path ? realpath(path, NULL) : NULL;
     if (path && !real)
-        return err_set(err, ERR_INVALID, "cannot read the key file '%s': %s", path, strerror(errno));
+        return err_set(err, ERR_INVALID, "cannot read the key file '%s': %s%s", path, strerror(errno),
+                       errno == ENOENT ? "; 'zproc keygen FILE' makes one" : "");
     unsetenv(path ? "ZPROC_SECRET_KEY" : "ZPROC_KEY_FILE");
     setenv(path ? "ZPROC_KEY_FILE" : "ZPROC_SECRET_KEY", path ? real : text, 1);
     /* Every user can read the command line in /proc; it is ours to write to. */

@@ -93,7 +93,8 @@ bool secret_from_file(const char *path, struct secret *secret, struct err *err)
     AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct buf text = {0};
     if (fd < 0)
-        return err_set(err, ERR_INVALID, "cannot read the key file '%s': %s", path, strerror(errno));
+        return err_set(err, ERR_INVALID, "cannot read the key file '%s': %s%s", path, strerror(errno),
+                       errno == ENOENT ? "; 'zproc keygen FILE' makes one" : "");
     if (!mode_check(path, fd, err))
         return false;
     buf_reserve(&text, FILE_MOST); /* it never moves, so that no copy stays behind */

@@ -27,10 +27,40 @@ load helper
   done <"$BATS_TEST_TMPDIR/commands"
 }
 
+@test "help on a terminal is broken at words to fit, and loses none" {
+  on_terminal() { # COLUMNS COMMAND...
+    python3 - "$@" <<'PYTHON'
+import fcntl, os, pty, struct, sys, termios
+pid, fd = pty.fork()
+if pid == 0:
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, int(sys.argv[1]), 0, 0))
+    os.execvp(sys.argv[2], sys.argv[2:])
+text = b""
+try:
+    while part := os.read(fd, 65536):
+        text += part
+except OSError:
+    pass
+os.waitpid(pid, 0)
+sys.stdout.write(text.replace(b"\r\n", b"\n").decode())
+PYTHON
+  }
+  for command in help 'help watch' 'help map' 'help atomic'; do
+    # shellcheck disable=SC2086
+    on_terminal 60 zproc $command >"$BATS_TEST_TMPDIR/narrow"
+    run -0 sed '/^Examples:/,$d' "$BATS_TEST_TMPDIR/narrow"
+    for line in "${lines[@]}"; do [ "${#line}" -le 60 ]; done
+    # shellcheck disable=SC2086
+    [ "$(tr -s ' \n' '\n\n' <"$BATS_TEST_TMPDIR/narrow")" = "$(zproc $command | tr -s ' \n' '\n\n')" ]
+  done
+}
+
 @test "unknown commands and options" {
   expect_error 2 "zproc: unknown command 'gte'; did you mean 'get'?" zproc gte
   expect_error 2 "zproc: unknown command 'frobnicate'; 'zproc help' lists them" zproc frobnicate
   expect_error 2 "zproc: unknown command 'gte'; *" zproc help gte
+  expect_error 2 "zproc: unknown command 'status'; that is 'zproc ps' here" zproc status
+  expect_error 2 "zproc: get: unknown option '--arg'" zproc get --arg N x k
   expect_error 2 "zproc: get: unknown option '--defalut'; did you mean '--default'?" zproc get --defalut 1 x
   expect_error 2 "zproc: get: unknown option '-Z'" zproc get -Z x
   expect_error 2 "zproc: unknown option '--addres'; did you mean '--address'?" zproc --addres x get

@@ -60,7 +60,7 @@ keyed_start() {
   zproc keygen open
   chmod 644 open
   expect_error 2 "*can be read by others (mode 0644)*chmod 600*" zproc -a ipc://@nobody --key-file open get k
-  expect_error 2 "*cannot read the key file*" zproc -a ipc://@nobody --key-file missing get k
+  expect_error 2 "*cannot read the key file*'zproc keygen FILE' makes one" zproc -a ipc://@nobody --key-file missing get k
 }
 
 @test "a passphrase is the same key anywhere" {
