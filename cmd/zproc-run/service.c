@@ -240,8 +240,11 @@ static bool refuse_name(const struct run *run, struct str name, struct err *err)
     for (struct sup_task info; sup_next(run->sup, &place, &info);)
         names[count++] = info.name;
     const char *nearest = str_nearest(name, names, count);
-    err_set(err, ERR_INVALID, "this run has no worker '%.*s'%s%s%s", STR_ARG(name),
-            nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    if (nearest)
+        err_set(err, ERR_INVALID, "this run has no worker '%.*s'; did you mean '%s'?", STR_ARG(name),
+                nearest);
+    else
+        err_set(err, ERR_INVALID, "this run has no worker '%.*s'; 'zproc ps' lists them", STR_ARG(name));
     free(names);
     return false;
 }

@@ -57,6 +57,7 @@ bool call_ask(struct context *context, struct buf *json, struct value **answer, 
     buf_add_char(json, '}');
     request_set_str(&request, FIELD_service, str_of(service));
     if (!context_ask(context, &request, buf_str(json), &reply, err)) {
+        records_explain_none(context, err);
         if (err->code == ERR_NOT_FOUND) /* the supervisor's own refusals have other codes */
             err->code = ERR_UNREACHABLE;
         return false;

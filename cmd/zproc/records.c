@@ -118,6 +118,15 @@ static bool address_named(const struct context *context)
     return !context->address && (args_has(&context->args, "address") || env("ZPROC_ADDRESS"));
 }
 
+bool records_explain_none(const struct context *context, struct err *err)
+{
+    if (err->code != ERR_UNREACHABLE || address_named(context))
+        return false;
+    return err_set(err, ERR_UNREACHABLE,
+                   "no run is going on here; 'zproc up' starts one, --address or ZPROC_ADDRESS name one "
+                   "that is elsewhere");
+}
+
 bool records_read(struct records *records, struct context *context, struct err *err)
 {
     *records = (struct records){0};
@@ -132,9 +141,7 @@ bool records_read(struct records *records, struct context *context, struct err *
         return err_set(err, ERR_INVALID, "'%s' is no id of a run", given);
     if (read_past(records, context, given ? given : NAME_LAST))
         return true;
-    return err_set(err, ERR_UNREACHABLE,
-                   "no run is going on here; 'zproc up' starts one, --address or ZPROC_ADDRESS name one "
-                   "that is elsewhere");
+    return records_explain_none(context, err);
 }
 
 bool records_find(struct records *records, struct context *context, const char *space, const char *id,

@@ -24,6 +24,9 @@ struct records {
 /* Finds the run (--run, $ZPROC_RUN, else the server's first) and reads its records. Without a server the last
  * run of this folder, if it has left some. To be released in any case. */
 bool records_read(struct records *records, struct context *context, struct err *err);
+/* Says so when nobody can be reached although no address was named: no run goes on in this folder. Always
+ * false. */
+bool records_explain_none(const struct context *context, struct err *err);
 /* The same for a namespace that is known. */
 bool records_read_space(struct records *records, struct context *context, const char *space, struct err *err);
 /* The same of the run with this id; from its folder when its server is gone already. */

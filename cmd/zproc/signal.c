@@ -21,7 +21,9 @@ static bool read_signal(const char *text, int *number, struct err *err)
     }
     if (*number > 0 && *number <= SIGRTMAX)
         return true;
-    return err_set(err, ERR_INVALID, "'%.100s' is not a signal; use a name like HUP, or a number", text);
+    return err_set(err, ERR_INVALID,
+                   "'%.100s' is not a signal; a name like HUP or a number comes first, then the workers",
+                   text);
 }
 
 static int run_signal(struct context *context, struct err *err)
@@ -38,7 +40,7 @@ static int run_signal(struct context *context, struct err *err)
     const struct value *reached = map_get(answer, STR("signalled"));
     if (reached && value_as_int(reached) > 0)
         return 0;
-    err_set(err, ERR_CONFLICT, "nothing of them runs");
+    err_set(err, ERR_CONFLICT, "none of these workers runs; 'zproc ps' shows which do");
     return FAILED;
 }
 
@@ -49,7 +51,7 @@ const struct command cmd_signal = {
     .operands_min = 1,
     .operands_max = OPERANDS_ANY,
     .summary = "Send a signal to the processes of workers",
-    .notes = CALL_NAMES "It goes to the process group. Status 1 when nothing of them runs.\n",
+    .notes = CALL_NAMES "It goes to the process group. Status 1 when none of them runs.\n",
     .options = signal_options,
     .examples = "  zproc signal HUP web\n  zproc signal 10 --all\n",
     .run = run_signal,

@@ -144,8 +144,9 @@ const struct command cmd_spawn = {
     .notes =
         "Prints its process id, - when it has to wait for its needs or a free slot. From within a worker\n"
         "too: the new one belongs to the run, works on the same state and keeps the run alive unless it\n"
-        "is a service. A name can be taken again when what had it has ended. With -n it works in that\n"
-        "namespace. ${{ }} in CMD is filled in as in a manifest.\n",
+        "is a service. When it fails, the run fails, unless it is --optional. A name can be taken again\n"
+        "when what had it has ended. With -n it works in that namespace. ${{ }} in CMD is filled in as in\n"
+        "a manifest.\n",
     .options = spawn_options,
     .examples = "  zproc spawn worker2 -- ./work.sh 2\n"
                 "  zproc spawn db --service -e PORT=5433 -- ./db\n"

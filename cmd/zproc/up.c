@@ -223,7 +223,8 @@ const struct command cmd_up = {
         "Returns when the run's server is up, and prints the run's id and address. With --wait it returns\n"
         "when every service is ready and every job runs or has succeeded: status 0; or when a worker has\n"
         "failed: with that one's status. What the run has to say is in .zproc/logs/latest/run.log.\n"
-        "Status 1 when a run is going on in the folder already.\n",
+        "Status 1 when a run is going on in the folder already. Like any run it ends when its jobs have\n"
+        "ended, and stops its services then; with services only it goes on until 'zproc down'.\n",
     .options = up_options,
     .examples = "  zproc up\n  zproc up --wait --timeout 1m || zproc down\n",
     .run = run_up,

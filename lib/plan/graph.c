@@ -74,8 +74,9 @@ static void needs_list_read(struct loader *loader, struct plan_worker *worker, c
     for (size_t i = 0; i < list->count; i++) {
         const struct node *name = list->entries[i].value;
         if (!ynode_is_text(name))
-            diag_add_at(&loader->diag, name, "an item of 'needs' must be the name of a worker, not %s",
-                        ynode_type_name(name));
+            diag_add_at(&loader->diag, name, "an item of 'needs' must be the name of a worker, not %s%s",
+                        ynode_type_name(name),
+                        name->type == NODE_MAP ? "; conditions go into a map: 'needs: {NAME: ready}'" : "");
         else if (table_put(&seen, name->text, worker))
             diag_add_at(&loader->diag, name, "'%.*s' is listed twice", STR_ARG(name->text));
         else

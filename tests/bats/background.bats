@@ -218,3 +218,14 @@ END
   zproc up -q --wait >/dev/null
   run_down
 }
+
+@test "commands that control a run say so when none goes on here, also after it was killed" {
+  for command in down 'stop a' 'start a' 'scale a=1' reload 'spawn b -- true'; do
+    # shellcheck disable=SC2086
+    expect_error 3 "zproc: ${command%% *}: no run is going on here; 'zproc up' starts one*" zproc $command
+  done
+  mkdir -p .zproc
+  echo "ipc://$PWD/nobody" >.zproc/address
+  expect_error 3 "zproc: down: no run is going on here*" zproc down
+  expect_error 3 "zproc: down: cannot reach the state server at *" zproc -a "ipc://$PWD/nobody" down
+}

@@ -202,7 +202,7 @@ END
   expect 0 "" zproc signal sighup --all
   poll_until grep -q hup got
   expect 0 "" zproc signal 10 w
-  expect_error 1 "zproc: signal: nothing of them runs*" zproc signal TERM idle
+  expect_error 1 "zproc: signal: none of these workers runs*" zproc signal TERM idle
   expect_error 2 "*'NOSUCH' is not a signal*" zproc signal NOSUCH w
   went_down
 }
