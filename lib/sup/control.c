@@ -25,7 +25,15 @@ static void reset(struct task *task)
         task->trigger->opened = task->trigger->armed = false;
     map_reset(task);
     if (task->trigger)
-        task->trigger->events = task->trigger->done = 0;
+        task->trigger->events = 0;
+}
+
+/* Those of a trigger that has failed may still go on: they mean nothing to its next life, which waits for
+ * them. */
+static void runs_disown(struct task *task)
+{
+    for (struct task *run = task->trigger ? task->trigger->runs : NULL; run; run = run->run_next)
+        run->acked = true;
 }
 
 static void revive(struct sup *sup, struct task *task)
@@ -39,6 +47,7 @@ static void revive(struct sup *sup, struct task *task)
         sup->jobs++;
     sup->fence_valid = false;
     reset(task);
+    runs_disown(task);
     gate_enter(sup, task, NULL);
 }
 
@@ -81,6 +90,8 @@ void control_restart(struct sup *sup, struct task *task, const char *why)
     } else if (task->state != TASK_WAITING) {
         if (task->trigger && !sup_state_final(task->state) && !task_unasked(task))
             stop_task(sup, task, why);
+        else if (task->trigger)
+            stop_runs(sup, task, why);
         start_task(sup, task);
     }
 }

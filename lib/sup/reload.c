@@ -54,12 +54,9 @@ void reload_vacated(struct sup *sup, struct group *group)
 {
     if (group->leaving.count > 0 || group->tasks.count > 0 || sup->phase != PHASE_GOING)
         return;
-    if (group->next_plan) {
+    if (group->next_plan)
         group_become(sup, group, group->next_plan, group->next);
-    } else if (group->removed && table_get(&sup->names, str_of(group->worker->name)) == group) {
-        table_remove(&sup->names,
-                     str_of(group->worker->name)); /* its edges stay: they are part of the order */
-    }
+    /* Else it was removed. Its edges stay: they are part of the order, and it may come again. */
 }
 
 void reload_add(struct sup *sup, const struct plan *plan, size_t worker)

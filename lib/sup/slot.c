@@ -51,23 +51,32 @@ static int by_number(const void *a, const void *b)
     return ((*left)->ref.task > (*right)->ref.task) - ((*left)->ref.task < (*right)->ref.task);
 }
 
+/* Its slot has come in the moment when all attempts time out, or later. */
+static bool attempts_are_over(const struct sup *sup, const struct task *task)
+{
+    return task->state == TASK_RETRYING && task->total_ms >= 0 && task->total_ms <= sup->now;
+}
+
 /* Its needs are judged at the last moment: a service may have ceased to be ready while it waited. */
 static bool may_start(const struct sup *sup, const struct task *task)
 {
     if (sup->phase != PHASE_GOING)
         return false;
     if (task->state == TASK_RETRYING)
-        return true;
+        return !attempts_are_over(sup, task);
     return task->state == TASK_WAITING && !sup->finishing && (task->parent || task->group->unmet == 0);
 }
 
 static void start_or_drop(struct sup *sup, struct task *task)
 {
     queue_remove(sup, task);
-    if (may_start(sup, task))
+    if (may_start(sup, task)) {
         attempt_start(sup, task);
-    else
-        mutex_leave(sup, task);
+        return;
+    }
+    mutex_leave(sup, task);
+    if (attempts_are_over(sup, task))
+        attempts_time_out(sup, task);
 }
 
 static bool slot_free(const struct sup *sup)

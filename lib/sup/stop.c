@@ -117,14 +117,19 @@ static void stop_run(struct sup *sup, struct task *run, const char *why)
         mark(sup, run);
 }
 
-/* The trigger first: so it does not ask for another event when its run is ended. */
-static void stop_trigger(struct sup *sup, struct task *task, const char *why)
+void stop_runs(struct sup *sup, struct task *task, const char *why)
 {
-    task_move(sup, task, TASK_STOPPED, mem_text(why));
     for (struct task *run = task->trigger->runs, *next; run; run = next) {
         next = run->run_next;
         stop_run(sup, run, why);
     }
+}
+
+/* The trigger first: so it does not ask for another event when its run is ended. */
+static void stop_trigger(struct sup *sup, struct task *task, const char *why)
+{
+    task_move(sup, task, TASK_STOPPED, mem_text(why));
+    stop_runs(sup, task, why);
 }
 
 void stop_task(struct sup *sup, struct task *task, const char *why)

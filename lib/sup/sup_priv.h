@@ -360,6 +360,7 @@ void stop_all(struct sup *sup, const char *why); /* why NULL: everything is done
 void stop_new(struct sup *sup);                  /* fail: finish: what has not started never will */
 /* Stops a task: at once where it has no process, else it is marked, and told by stop_order. */
 void stop_task(struct sup *sup, struct task *task, const char *why);
+void stop_runs(struct sup *sup, struct task *task, const char *why); /* of a trigger or a map */
 void stop_order(struct sup *sup);          /* tells those that are marked, in reverse order of needs */
 bool stop_is_due(const struct task *task); /* told to end, or to be told as soon as it has started */
 void stop_cleared(struct sup *sup, struct group *group);

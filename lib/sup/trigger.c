@@ -21,6 +21,7 @@ static void trigger_arm(struct sup *sup, struct task *task, int64_t revision)
 
 void trigger_begin(struct sup *sup, struct task *task)
 {
+    task->trigger->done = 0; /* runs of an earlier life have ended since */
     if (task->trigger->map) {
         map_begin(sup, task);
         return;

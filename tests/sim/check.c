@@ -210,7 +210,7 @@ static void check_spawn(struct sim *sim, const struct sup_task *task)
         fault(sim, "%s starts while it lives", task->name);
     check_mutexes(sim, task);
     /* Started again it may stop the last job that the run was for. */
-    if (sim->ending && (actor->spawns == 0 || sim->was_ending))
+    if (sim->ending && (actor->incarnation == 0 || sim->was_ending))
         fault(sim, "%s starts in a run that ends", task->name);
     if (actor->halted)
         fault(sim, "%s starts after an instance of its matrix has failed", task->name);
@@ -318,7 +318,8 @@ static bool need_overdue(struct sim *sim, const struct sup_task *task)
         for (uint32_t k = 0; sup_task_at(sim->sup, needed_task(sim, need, k), &needed); k++) {
             bool meets = instance_meets(&needed, actor_of(sim, needed.ref.task), need->is);
             if (need->timeout_ms > 0 && sim->now >= 1 + need->timeout_ms &&
-                (!meets || sim->ending || needed.ended_mono_ms == sim->now))
+                (!meets || sim->ending || needed.ended_mono_ms == sim->now ||
+                 needed.started_mono_ms == sim->now))
                 return true;
         }
     }

@@ -78,7 +78,7 @@ static void expect_restart(struct sim *sim, const struct sup_task *task)
     struct actor *actor = actor_of(sim, task->ref.task);
     if (is_parent(task)) {
         actor->again = is_open(task, actor) && task->state != TASK_WAITING;
-        if (actor->again)
+        if (actor->again || sup_state_final(task->state))
             doom_runs(sim, task->ref.task);
     } else if (lives(actor)) {
         actor->doomed = actor->again = true;
