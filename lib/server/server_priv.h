@@ -26,6 +26,10 @@ struct frames {
 };
 enum send_result { SEND_DONE, SEND_STALLED, SEND_GONE };
 
+/* Raises the limit of descriptors; from then on, what is accepted goes through gate.c. ERR_INTERNAL when
+ * there are too few. */
+bool gate_open(struct err *err);
+
 struct transport *transport_bind(const struct server_options *options, struct buf *address, struct err *err);
 void transport_close(struct transport *transport);
 /* The next whole request; false when there is none now. */

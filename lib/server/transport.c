@@ -9,21 +9,15 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <zmq.h>
 
 #define HANDSHAKE_MS    3000
 #define LINGER_MS       500 /* at the end, for answers that are on their way */
 #define HIGH_WATER      16  /* messages a peer, in each direction */
-#define SPARE_FDS       32  /* descriptors that are never given to connections */
 #define EXCESS_MAX      1 /* frames too many that are a mistake; more are an attack, and end the connection */
 #define PEER_OWED_MAX   (32 << 20) /* of large values that a peer has not taken */
 #define EVICT_MS        200        /* without taking anything, when memory is short */
-#define LEAST_FDS       80         /* its own, the spare ones, and some connections */
 #define MONITOR_ADDRESS "inproc://monitor"
 #define ZAP_ADDRESS     "inproc://zeromq.zap.01"
 #define ZAP_DOMAIN      "zproc"
@@ -55,61 +49,6 @@ struct transport {
     int zap_fd;
     const struct secret *secret;
 };
-
-/* ---- Accepting ---- */
-
-/* Whether the peer of a Unix socket may be let in: our own user or root. */
-static bool peer_allowed(int fd)
-{
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-        return true; /* tcp */
-    struct sockaddr_un name;
-    socklen_t name_size = sizeof name;
-    if (getsockname(fd, (struct sockaddr *)&name, &name_size) != 0 || name.sun_family != AF_UNIX)
-        return true;
-    return peer.uid == geteuid() || peer.uid == 0;
-}
-
-/* Stands before libc's for libzmq, which aborts its process when accepting fails with EMFILE (4.3.4, ipc).
- * Above the limit, and for strangers, the connection is closed on arrival; ECONNABORTED is what libzmq
- * expects of a peer that went away. */
-int accept4(int listener, __SOCKADDR_ARG address, socklen_t *restrict size, int flags)
-{
-    int fd = (int)syscall(SYS_accept4, listener, address.__sockaddr__, size, flags);
-    if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-            errno = ECONNABORTED;
-        return -1;
-    }
-    struct rlimit limit;
-    bool full = getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd + SPARE_FDS >= limit.rlim_cur;
-    if (full || !peer_allowed(fd)) {
-        close(fd);
-        errno = ECONNABORTED;
-        return -1;
-    }
-    return fd;
-}
-
-/* As far as it goes; too few, and nobody would ever be let in. */
-static bool raise_fd_limit(struct err *err)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return true;
-    if (limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max > 1 << 20 ? 1 << 20 : limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    return limit.rlim_cur >= LEAST_FDS ||
-           err_set(
-               err, ERR_INTERNAL,
-               "only %llu descriptors are allowed, and a server needs at least %d; raise the limit ('ulimit "
-               "-n')",
-               (unsigned long long)limit.rlim_cur, LEAST_FDS);
-}
 
 /* ---- Binding ---- */
 
@@ -310,7 +249,7 @@ static bool fds_get(struct transport *transport, struct err *err)
 
 struct transport *transport_bind(const struct server_options *options, struct buf *address, struct err *err)
 {
-    if (!raise_fd_limit(err))
+    if (!gate_open(err))
         return NULL;
     struct transport *transport = mem_new(sizeof *transport);
     transport->secret = options->secret;

@@ -39,6 +39,7 @@ static struct control *control;
 static const char *folder;
 static size_t folder_len;
 static pid_t server;
+static int boot = -1; /* opened before the server confines itself */
 static ssize_t (*real_write)(int, const void *, size_t);
 static int (*real_fdatasync)(int), (*real_fsync)(int);
 
@@ -54,7 +55,8 @@ __attribute__((constructor)) static void shim_open(void)
     real_find(&real_write, "write");
     real_find(&real_fdatasync, "fdatasync");
     real_find(&real_fsync, "fsync");
-    const char *path = getenv("ZPROC_FAULT_CONTROL");
+    const char *path = getenv("ZPROC_FAULT_CONTROL"), *boot_path = getenv("ZPROC_FAULT_BOOT");
+    boot = boot_path ? openat(AT_FDCWD, boot_path, O_RDONLY | O_CLOEXEC) : -1;
     folder = getenv("ZPROC_FAULT_FOLDER");
     int fd = path && folder ? open(path, O_RDWR | O_CLOEXEC) : -1;
     if (fd < 0)
@@ -170,9 +172,8 @@ int open(const char *path, int flags, ...)
     va_start(rest, flags);
     mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;
     va_end(rest);
-    const char *boot = getenv("ZPROC_FAULT_BOOT");
-    if (boot && strcmp(path, "/proc/sys/kernel/random/boot_id") == 0)
-        path = boot;
+    if (boot >= 0 && strcmp(path, "/proc/sys/kernel/random/boot_id") == 0)
+        return lseek(boot, 0, SEEK_SET) == 0 ? dup(boot) : -1;
     return openat(AT_FDCWD, path, flags, mode);
 }
 
