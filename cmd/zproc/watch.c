@@ -1,6 +1,8 @@
 /* watch, events and go-live: waits for an event, prints it, and only then moves the session's cursor. */
 #include "watch.h"
 
+#include <stdlib.h>
+
 /* Conditions that options name, and what their arguments are. Without one: change. */
 static const struct condition {
     const char *option, *name;
@@ -346,6 +348,11 @@ const struct command cmd_events = {
 static int run_go_live(struct context *context, struct err *err)
 {
     struct request request = {.operation = OP_go_live};
+    const char *session = getenv("ZPROC_SESSION");
+    if (!args_has(&context->args, "session") && (!session || !*session)) {
+        err_set(err, ERR_INVALID, "only a session has a cursor; name one with --session NAME");
+        return FAILED;
+    }
     return context_do(context, &request, (struct str){0}, err);
 }
 

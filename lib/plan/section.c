@@ -3,6 +3,32 @@
 
 #define KEYS_MAX 64 /* of a section */
 
+/* The key that says here what this one says in docker compose, process-compose or supervisord. NULL for none.
+ */
+static const char *key_elsewhere(const struct section *section, struct str key)
+{
+    static const struct {
+        const char *there, *here;
+    } words[] = {
+        {"command", "run"},           {"cmd", "run"},
+        {"depends_on", "needs"},      {"environment", "env"},
+        {"healthcheck", "alive"},     {"liveness_probe", "alive"},
+        {"readiness_probe", "ready"}, {"working_dir", "dir"},
+        {"directory", "dir"},         {"cwd", "dir"},
+        {"scale", "replicas"},        {"numprocs", "replicas"},
+        {"autostart", "start"},       {"schedule", "cron"},
+        {"shutdown", "stop"},         {"restart_policy", "restart"},
+        {"autorestart", "restart"},   {"availability", "restart"},
+        {"services", "workers"},      {"processes", "workers"},
+        {"programs", "workers"},      {"jobs", "workers"},
+        {"tasks", "workers"},
+    };
+    for (size_t i = 0; i < LENGTH_OF(words); i++)
+        if (str_is(key, words[i].there) && field_find(section, str_of(words[i].here)))
+            return words[i].here;
+    return NULL;
+}
+
 static void unknown_key(struct loader *loader, const struct section *section, const struct node *key)
 {
     const char *names[KEYS_MAX];
@@ -10,12 +36,15 @@ static void unknown_key(struct loader *loader, const struct section *section, co
     for (size_t i = 0; i < section->count && count < KEYS_MAX; i++)
         if (section->fields[i].type != FIELD_IGNORED)
             names[count++] = section->fields[i].name;
-    const char *nearest = diag_nearest(&loader->diag, key->text, names, count);
+    const char *here = key_elsewhere(section, key->text);
+    const char *nearest = here ? NULL : diag_nearest(&loader->diag, key->text, names, count);
     if (str_is(key->text, "<<"))
         diag_add_at(&loader->diag, key, "'<<' is not part of YAML 1.2; use 'extends' with a template");
     else if (section == &manifest_section && field_find(&worker_section, key->text))
         diag_add_at(&loader->diag, key, "'%.*s' is a key of workers; put it under a worker or 'defaults'",
                     STR_ARG(key->text));
+    else if (here)
+        diag_add_at(&loader->diag, key, "unknown key '%.*s'; that is '%s' here", STR_ARG(key->text), here);
     else if (nearest)
         diag_add_at(&loader->diag, key, "unknown key '%.*s'; did you mean '%s'?", STR_ARG(key->text),
                     nearest);

@@ -76,6 +76,15 @@ static const char *advice_find(const char *problem)
     return NULL;
 }
 
+/* A reference like ${{ vars.name }}, which YAML takes for a map when it stands without quotes within one. */
+static bool is_template(const struct source *source, size_t offset)
+{
+    if (offset == 0 || offset > source->text.len)
+        return false;
+    struct str rest = {source->text.data + offset - 1, source->text.len - offset + 1};
+    return str_starts_with(rest, STR("${{"));
+}
+
 static void syntax_problem(struct reader *r)
 {
     const yaml_parser_t *yaml = &r->yaml;
@@ -104,7 +113,8 @@ static void syntax_problem(struct reader *r)
         diag_add(r->diag, line, column, "not valid YAML: %s (in what begins in line %zu)",
                  advice ? advice : problem, yaml->context_mark.line + 1);
     else
-        diag_add(r->diag, line, column, "not valid YAML: %s", advice ? advice : problem);
+        diag_add(r->diag, line, column, "not valid YAML: %s%s", advice ? advice : problem,
+                 is_template(source, offset) ? "; within { } and [ ] text with ${{ }} needs quotes" : "");
 }
 
 /* ---- Nodes ---- */

@@ -182,7 +182,7 @@ watch_expect() {
   expect_error 124 "*" zproc watch k --session s --live --timeout 0
   zproc go-live --session s
   expect_error 124 "*" zproc watch k --session s --timeout 0
-  expect_error 2 "*session*" zproc go-live
+  expect_error 2 "zproc: go-live: only a session has a cursor; name one with --session NAME" zproc go-live
 }
 
 @test "a loop over a condition that stays true does not spin" {
