@@ -229,6 +229,7 @@ static void check_spawn(struct sim *sim, const struct sup_task *task)
         note_started_again(sim, task);
     if (is_item(task))
         check_item_spawn(sim, task);
+    check_overlap(sim, task);
     if (!task->worker->service)
         check_slots(sim);
 }
@@ -368,6 +369,8 @@ static void check_forget(struct sim *sim, const struct sup_task *task)
     if (trigger && actor->opened && task->state == TASK_TIMEOUT &&
         (timeout <= 0 || (!sim_inside(task->worker) && sim->now < actor->armed_at + timeout)))
         fault(sim, "%s has not waited long enough for an event", task->name);
+    check_result(sim, task);
+    check_times(sim, task);
     if (trigger && task->worker->map.given)
         check_map_end(sim, task);
     if (!trigger && !process_end_fits(sim, task, actor))
@@ -408,6 +411,7 @@ void check_effect(struct sim *sim, const struct sup_effect *effect)
         fault(sim, "an effect speaks of a task that is gone");
         return;
     }
+    check_incarnation(sim, effect, &task);
     if (effect->kind == SUP_SPAWN)
         check_spawn(sim, &task);
     else if (effect->kind == SUP_TERMINATE)

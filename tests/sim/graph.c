@@ -252,4 +252,5 @@ void graph_make(struct sim *sim)
     for (size_t i = 0; i < graph->plan.worker_count; i++)
         source_make(sim, i);
     ends_mark(sim);
+    weather_conditions(sim);
 }

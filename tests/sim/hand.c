@@ -137,6 +137,7 @@ static void expect(struct sim *sim, const struct sup_event *event)
     for (size_t i = 0; i < event->task_count; i++) {
         struct sup_task task;
         sup_task_at(sim->sup, event->tasks[i], &task);
+        coverage_hand(sim, event, task.state);
         if (event->kind == SUP_START_TASKS)
             expect_start(sim, &task);
         else if (event->kind == SUP_STOP_TASKS)

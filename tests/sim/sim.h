@@ -19,7 +19,8 @@ struct graph {
     char names[WORKERS_MAX][8];
     bool above[WORKERS_MAX][WORKERS_MAX]; /* [a][b]: b needs a, directly or not */
     bool dormant[WORKERS_MAX];
-    bool needs_stop; /* does not end by itself */
+    bool never[WORKERS_MAX]; /* its `when` will not hold */
+    bool needs_stop;         /* does not end by itself */
 };
 
 /* A change of the state that a trigger waits for. */
@@ -60,6 +61,8 @@ struct actor {
     int items;
     uint32_t begun, broken;
     int broken_status;
+    enum sup_state last_state;
+    const char *returned, *output; /* of this attempt; NULL: nothing */
     bool halted; /* an instance of its matrix has failed: it is to end, and not to start again by itself */
 };
 
@@ -68,6 +71,8 @@ enum happening_kind {
     HAPPEN_CHANGE,  /* the state changes for trigger `event.ref.task` */
     HAPPEN_DELIVER, /* the server hands the next change to the trigger */
     HAPPEN_HAND,    /* somebody controls the run by hand */
+    HAPPEN_CLOCK,   /* somebody sets the wall clock */
+    HAPPEN_LATE,    /* the server keeps its answers to itself for a while */
 };
 struct happening {
     int64_t at, order;
@@ -76,13 +81,26 @@ struct happening {
     bool owed;
 };
 
+enum { FEATURES_MAX = 80, SIGNALS_SHOWN = 3 };
+
+struct coverage { /* counts, and nothing else: they are added up */
+    uint64_t features[FEATURES_MAX], needs[NEED_ENDED + 1][3], need_timeouts;
+    uint64_t fails[3], jobs, run_timeouts, signals[SIGNALS_SHOWN];
+    uint64_t clock_forward, clock_back, server_late, never;
+    uint64_t events[SUP_RELOAD + 1], effects[SUP_END + 1];
+    uint64_t states[SUP_STATE_COUNT], moves[SUP_STATE_COUNT][SUP_STATE_COUNT];
+    uint64_t hands[SUP_FILES_CHANGED - SUP_START_TASKS + 1][SUP_STATE_COUNT];
+};
+
 struct sim {
+    struct coverage coverage;
     uint64_t seed, random;
     bool verbose;
     struct graph graph;
     struct sup *sup;
     struct sup_effects effects;
     int64_t now, order, channel /* when the server's last answer comes */, revision;
+    int64_t clock /* what the wall clock was set forward in all */, clock_steps;
     struct happening *queue;
     size_t queue_count, queue_capacity;
     struct actor *actors; /* by task */
@@ -90,7 +108,7 @@ struct sim {
     int64_t steps;
     uint64_t digest; /* of all effects */
     bool ended;
-    bool by_hand;
+    bool by_hand, lossy /* triggers fail often */;
     int scales[WORKERS_MAX];    /* how many instances a worker should have */
     bool replaced[WORKERS_MAX]; /* or none as long as those before have not ended */
     bool absent[WORKERS_MAX];   /* was removed */
@@ -122,6 +140,22 @@ void world_step(struct sim *sim, struct sup_event event);
 void world_run(struct sim *sim);
 void world_release(struct sim *sim);
 
+extern const char *const event_names[SUP_RELOAD + 1];
+extern const char *const effect_names[SUP_END + 1];
+
+/* weather.c */
+void weather_conditions(struct sim *sim);
+void weather_draw(struct sim *sim);
+void weather_do(struct sim *sim, const struct happening *what);
+
+/* coverage.c */
+void coverage_graph(struct coverage *coverage, const struct graph *graph);
+void coverage_event(struct sim *sim, const struct sup_event *event); /* after its step */
+void coverage_hand(struct sim *sim, const struct sup_event *event, enum sup_state state);
+void coverage_effect(struct sim *sim, const struct sup_effect *effect);
+void coverage_add(struct coverage *sum, const struct coverage *one);
+int coverage_show(const struct coverage *coverage); /* how many things were not reached */
+
 /* hand.c */
 void hand_draw(struct sim *sim);
 void hand_do(struct sim *sim, struct sup_event event);
@@ -143,6 +177,12 @@ void map_item_failed(struct sim *sim, const struct sup_task *run, int status);
 void check_item_spawn(struct sim *sim, const struct sup_task *run);
 void check_map_record(struct sim *sim, const struct sup_task *task);
 void check_map_end(struct sim *sim, const struct sup_task *task);
+
+/* check_attempt.c */
+void check_incarnation(struct sim *sim, const struct sup_effect *effect, const struct sup_task *task);
+void check_overlap(struct sim *sim, const struct sup_task *run);
+void check_result(struct sim *sim, const struct sup_task *task);
+void check_times(struct sim *sim, const struct sup_task *task);
 
 /* check.c */
 void check_before(struct sim *sim, const struct sup_event *event);

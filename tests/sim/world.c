@@ -83,6 +83,7 @@ static void spawn(struct sim *sim, const struct sup_effect *effect)
     actor->asked = true;
     actor->terminated = actor->killed = actor->ready = actor->over = actor->forced = false;
     actor->unhealthy = actor->listening = false;
+    actor->returned = actor->output = NULL;
     actor->why = WHY_NONE;
     actor->asked_at = sim->now;
     if (actor->total_from == 0)
@@ -125,6 +126,13 @@ static void spawned(struct sim *sim, const struct sup_event *event)
     end_draw(sim, task.worker, &end);
     if (is_item(&task))
         end.text = str_of(digits[task.item]);
+    else if (end.status == 0 && event->pid % 4 == 0)
+        end.text = str_of("\"last line\"");
+    if (event->pid % 8 == 0)
+        happen(sim, event->pid % 500, HAPPEN_EVENT,
+               (struct sup_event){.kind = SUP_RETURNED,
+                                  .ref = event->ref,
+                                  .text = is_item(&task) ? end.text : str_of("[\"returned\"]")});
     happen(sim, random_range(sim, 0, chance(sim, 15) ? 10000 : 1500), HAPPEN_EVENT, end);
 }
 
@@ -169,6 +177,16 @@ static void ask_output(struct sim *sim, const struct sup_effect *effect)
         actor->last_output = random_range(sim, actor->last_output, sim->now);
     happen(sim, 0, HAPPEN_EVENT,
            (struct sup_event){.kind = SUP_OUTPUT, .ref = effect->ref, .number = actor->last_output});
+}
+
+static void await(struct sim *sim, const struct sup_effect *effect)
+{
+    struct sup_task task;
+    sup_task_at(sim->sup, effect->ref.task, &task);
+    actor_of(sim, effect->ref.task)->awaiting = true;
+    if (!sim->graph.never[index_of(task.worker)])
+        happen(sim, random_range(sim, 0, 3000), HAPPEN_EVENT,
+               (struct sup_event){.kind = SUP_CONDITION, .ref = {effect->ref.task, 0}});
 }
 
 static void ask_if(struct sim *sim, const struct sup_effect *effect)
@@ -219,7 +237,7 @@ static void arm(struct sim *sim, const struct sup_effect *effect)
     actor->arming++;
     if (effect->live)
         actor->cursor = actor->change_count;
-    if (chance(sim, 1))
+    if (chance(sim, sim->lossy ? 30 : 1))
         happen(sim, random_range(sim, 0, 500), HAPPEN_EVENT,
                (struct sup_event){.kind = chance(sim, 50) ? SUP_TRIGGER_LOST : SUP_TRIGGER_FAILED,
                                   .ref = {effect->ref.task, 0},
@@ -298,9 +316,7 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
                    (struct sup_event){.kind = SUP_ENDED, .ref = effect->ref, .signal = SIGKILL});
         break;
     case SUP_AWAIT:
-        actor->awaiting = true;
-        happen(sim, random_range(sim, 0, 3000), HAPPEN_EVENT,
-               (struct sup_event){.kind = SUP_CONDITION, .ref = {effect->ref.task, 0}});
+        await(sim, effect);
         break;
     case SUP_AWAIT_END:
         actor->awaiting = false;
@@ -341,12 +357,12 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
     }
 }
 
-static const char *const effect_names[] = {
+const char *const effect_names[SUP_END + 1] = {
     "spawn", "probe",  "probe_end", "guard",     "guard_end", "ask_output", "terminate",
     "kill",  "ask_if", "await",     "await_end", "arm",       "disarm",     "items",
     "fence", "status", "forget",    "renew",     "remove",    "say",        "end",
 };
-static const char *const event_names[] = {
+const char *const event_names[SUP_RELOAD + 1] = {
     "begin",         "tick",           "spawned",     "spawn_failed", "probes_hold", "unhealthy",
     "output",        "ended",          "returned",    "condition",    "if",          "trigger",
     "trigger_lost",  "trigger_failed", "items_come",  "items_failed", "clock",       "fence",
@@ -386,7 +402,7 @@ static void event_show(const struct sim *sim, const struct sup_event *event)
 void world_step(struct sim *sim, struct sup_event event)
 {
     event.now_ms = sim->now;
-    event.wall_ms = 1700000000000 + sim->now;
+    event.wall_ms = 1700000000000 + sim->now + sim->clock;
     if (sim->verbose)
         event_show(sim, &event);
     check_before(sim, &event);
@@ -404,8 +420,10 @@ void world_step(struct sim *sim, struct sup_event event)
             effect_show(sim, effect);
         digest_add(sim, effect);
         check_effect(sim, effect);
+        coverage_effect(sim, effect);
         effect_do(sim, effect);
     }
+    coverage_event(sim, &event);
     check_opened(sim);
     check_after(sim);
 }
@@ -420,6 +438,7 @@ static void over(struct sim *sim, struct actor *actor, const struct sup_event *e
     actor->status = event->status;
     actor->signal = event->signal;
     actor->ended_at = sim->now;
+    actor->output = event->kind == SUP_ENDED && event->text.len > 0 ? event->text.data : NULL;
     actor->over = true;
     actor->forced = actor->terminated || actor->killed;
     actor->asked = actor->alive = actor->probing = actor->guarding = false;
@@ -443,6 +462,7 @@ static bool process_fits(struct sim *sim, const struct sup_event *event)
     case SUP_SPAWN_FAILED:
         return same && actor->asked;
     case SUP_ENDED:
+    case SUP_RETURNED:
         return same && actor->alive;
     case SUP_PROBES_HOLD:
         return same && actor->probing;
@@ -478,6 +498,8 @@ static void process_event(struct sim *sim, const struct sup_event *event)
         spawned(sim, event);
     } else if (event->kind == SUP_PROBES_HOLD) {
         actor->ready = true;
+    } else if (event->kind == SUP_RETURNED) {
+        actor->returned = event->text.data;
     } else if (event->kind == SUP_UNHEALTHY) {
         actor->unhealthy = true;
     } else if (event->kind == SUP_OUTPUT) {
@@ -567,6 +589,8 @@ static void happening_do(struct sim *sim, struct happening *what)
         deliver(sim, now.event);
     else if (now.kind == HAPPEN_HAND)
         hand_do(sim, now.event);
+    else if (now.kind == HAPPEN_CLOCK || now.kind == HAPPEN_LATE)
+        weather_do(sim, &now);
     else
         process_event(sim, &now.event);
 }
@@ -596,6 +620,8 @@ void world_run(struct sim *sim)
         sim->scales[i] = instances_of(&sim->graph.workers[i]), sim->now_is[i] = &sim->graph.workers[i];
     stops_draw(sim);
     hand_draw(sim);
+    weather_draw(sim);
+    coverage_graph(&sim->coverage, &sim->graph);
     world_step(sim, (struct sup_event){.kind = SUP_BEGIN});
     while (!sim->ended && !sim->fault[0]) {
         advance(sim);
