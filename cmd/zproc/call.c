@@ -35,33 +35,43 @@ bool call_names(const struct context *context, size_t first, struct buf *json, s
     return true;
 }
 
-/* Within a run that run's, unless another server was named; else the first run of the server. */
-char *call_service(const struct context *context)
+/* Within a run that run's, unless another server was named; else that of the run of this folder, or of the
+ * first one on the server. */
+char *call_service(struct context *context)
 {
     const char *run = getenv("ZPROC_RUN"), *given = args_value(&context->args, "run");
     if (given)
         return mem_format("supervisor.%s", given);
     if (run && *run && !args_value(&context->args, "address"))
         return mem_format("supervisor.%s", run);
-    return mem_text("supervisor");
+    AUTO_FREE char *here = records_folder_run(context);
+    return here ? mem_format("supervisor.%s", here) : mem_text("supervisor");
+}
+
+/* The supervisor's own refusals have other codes. */
+static bool explain_absent(const struct context *context, struct err *err)
+{
+    const char *given = args_value(&context->args, "run");
+    if (given)
+        return err_set(err, ERR_UNREACHABLE,
+                       "no run '%s' goes on at this server; 'zproc ps --all' lists them", given);
+    return err_set(err, ERR_UNREACHABLE,
+                   "no run goes on at this server, or its first one has ended; 'zproc ps --all' lists them, "
+                   "--run names one");
 }
 
 bool call_ask(struct context *context, struct buf *json, struct value **answer, struct err *err)
 {
     struct request request = {.operation = OP_call};
     struct reply reply;
-    AUTO_FREE char *service = call_service(context);
     const char *timeout = args_value(&context->args, "timeout");
     if (timeout && !duration_parse(str_of(timeout), &context->timeout_ms, err))
         return err_wrap(err, "option '--timeout'");
+    AUTO_FREE char *service = call_service(context);
     buf_add_char(json, '}');
     request_set_str(&request, FIELD_service, str_of(service));
-    if (!context_ask(context, &request, buf_str(json), &reply, err)) {
-        records_explain_none(context, err);
-        if (err->code == ERR_NOT_FOUND) /* the supervisor's own refusals have other codes */
-            err->code = ERR_UNREACHABLE;
-        return false;
-    }
+    if (!context_ask(context, &request, buf_str(json), &reply, err))
+        return err->code == ERR_NOT_FOUND ? explain_absent(context, err) : records_explain_none(context, err);
     *answer = value_parse(reply.value, err);
     reply_release(&reply);
     return *answer || err_wrap(err, "the supervisor's answer");

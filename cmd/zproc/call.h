@@ -20,7 +20,7 @@ void call_text(struct buf *json, const char *name, struct str text); /* a furthe
 /* Operands from `first` on as "names", or "all". ERR_INVALID when there are none, or both. */
 bool call_names(const struct context *context, size_t first, struct buf *json, struct err *err);
 /* The name of its service; the caller frees it. */
-char *call_service(const struct context *context);
+char *call_service(struct context *context);
 /* Ends the request and asks with it; *answer is what the supervisor answers, owned by the caller. The option
  * --timeout is followed, if the command has it. ERR_UNREACHABLE when nobody supervises a run there. */
 bool call_ask(struct context *context, struct buf *json, struct value **answer, struct err *err);

@@ -75,9 +75,41 @@ static bool read_run(struct records *records, struct context *context, const cha
                    run);
 }
 
+/* Whether this run is a further one on the server, and goes on. */
+static bool further_goes_on(struct context *context, const char *id)
+{
+    struct request request = {.operation = OP_get};
+    struct reply reply;
+    struct err ignored = {0};
+    AUTO_FREE char *space = mem_format("zproc.%s", id);
+    request_set_str(&request, FIELD_ns, str_of(space));
+    request_set_str(&request, FIELD_key, STR("run"));
+    if (!context_ask(context, &request, (struct str){0}, &reply, &ignored))
+        return false;
+    AUTO_VALUE struct value *run = value_parse(reply.value, NULL);
+    reply_release(&reply);
+    const struct value *ended = run ? map_get(run, STR("ended")) : NULL;
+    return ended && value_type(ended) == VALUE_NULL;
+}
+
+char *records_folder_run(struct context *context)
+{
+    char id[64];
+    struct stat info;
+    if (lstat(LOGS "/" NAME_LAST, &info) != 0 || (info.st_uid != geteuid() && info.st_uid != 0))
+        return NULL;
+    ssize_t len = readlink(LOGS "/" NAME_LAST, id, sizeof id);
+    if (len <= 0 || (size_t)len == sizeof id)
+        return NULL;
+    id[len] = '\0';
+    return further_goes_on(context, id) ? mem_text(id) : NULL;
+}
+
 static bool read_live(struct records *records, struct context *context, struct err *err)
 {
     const char *given = args_value(&context->args, "run"), *own = env("ZPROC_RUN");
+    AUTO_FREE char *here = given || own ? NULL : records_folder_run(context);
+    own = own ? own : here;
     if (given)
         return read_run(records, context, given, err);
     if (own && read_run(records, context, own, err))

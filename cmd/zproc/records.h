@@ -18,12 +18,15 @@ struct records {
 
 #define RUN_OPTION                                                                                           \
     {                                                                                                        \
-        0, "run", "RUN", "the run of this id, when there are several on the server"                          \
+        0, "run", "RUN", "the run of this id (default: that of this folder, else the server's first)"        \
     }
 
-/* Finds the run (--run, $ZPROC_RUN, else the server's first) and reads its records. Without a server the last
- * run of this folder, if it has left some. To be released in any case. */
+/* Finds the run (--run, $ZPROC_RUN, that of this folder, else the server's first) and reads its records.
+ * Without a server the last run of this folder, if it has left some. To be released in any case. */
 bool records_read(struct records *records, struct context *context, struct err *err);
+/* The id of this folder's run when it goes on, and is not the first one on its server; else NULL. The caller
+ * frees it. */
+char *records_folder_run(struct context *context);
 /* Says so when nobody can be reached although no address was named: no run goes on in this folder. Always
  * false. */
 bool records_explain_none(const struct context *context, struct err *err);

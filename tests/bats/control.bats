@@ -494,7 +494,7 @@ END
   expect_error 3 "zproc: stop: *" zproc stop a
   expect_error 3 "zproc: down: *" zproc down
   server_start
-  expect_error 3 "zproc: scale: there is no service 'supervisor'*" zproc scale a=2
+  expect_error 3 "zproc: scale: no run goes on at this server*'zproc ps --all' lists them*" zproc scale a=2
 }
 
 @test "an answer that takes too long: 124, and the stop goes on" {

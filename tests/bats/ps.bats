@@ -138,6 +138,13 @@ END
   expect 0 two zproc ps -q --run "$id"
   expect 0 two env ZPROC_RUN="$id" zproc ps -q
   expect_error 1 "*no run 'nope'*" zproc ps --run nope
+  expect_error 3 "*no run 'nope' goes on*" zproc stop --run nope two
+  # In its own folder a run is meant without being named.
+  cd b
+  expect 0 two zproc ps -q
+  expect_error 2 "*no worker 'one'*" zproc restart one
+  expect 0 143 zproc stop two
+  cd ..
   expect_error 2 "*goes without*" zproc ps --all one
   kill "$first" "$second"
   wait "$first" "$second" || :

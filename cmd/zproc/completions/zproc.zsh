@@ -678,7 +678,7 @@ _zproc() {
         '--json-lines[items are JSON values, one a line; strings are handed on as they are meant]' \
         '--stateful[the processes have a state\: that of --address or of the run, else one of their own]' \
         '--task[let the supervisor of the run do it; prints the task'\''s name, for '\''zproc results'\'']' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -694,7 +694,7 @@ _zproc() {
     ps)
       _arguments -s -S \
         '(-A --all)'{-A,--all}'[the workers of every run on this server]' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -713,7 +713,7 @@ _zproc() {
         '--any[only until the first of them has ended]' \
         '--safe[a line of JSON each\: the result, or {"error"\: ...}; failures do not end it]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (5s, 1m); then status 124]:TIME: ' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -730,7 +730,7 @@ _zproc() {
       _arguments -s -S \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (5s, 1m); then status 124]:TIME: ' \
         '(-0 --null)'{-0,--null}'[end each with a NUL character instead of a newline]' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -747,7 +747,7 @@ _zproc() {
       _arguments -s -S \
         '--all[all workers of the run]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -764,7 +764,7 @@ _zproc() {
       _arguments -s -S \
         '--all[all workers of the run]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -781,7 +781,7 @@ _zproc() {
       _arguments -s -S \
         '--all[all workers of the run]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -797,7 +797,7 @@ _zproc() {
     signal)
       _arguments -s -S \
         '--all[all workers of the run]' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -813,7 +813,7 @@ _zproc() {
     scale)
       _arguments -s -S \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -829,7 +829,7 @@ _zproc() {
     down)
       _arguments -s -S \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -867,7 +867,7 @@ _zproc() {
         '(-f --follow)'{-f,--follow}'[go on with what comes, until the workers have ended]' \
         '(-n --lines)'{-n,--lines}'[only the last N lines of each]:N: ' \
         '(-t --timestamps)'{-t,--timestamps}'[with the time of each line, where the log has it]' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -891,7 +891,7 @@ _zproc() {
         '--replicas[so many instances]:N: ' \
         '--run-timeout[of an attempt]:TIME: ' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -925,7 +925,7 @@ _zproc() {
         '(-f --manifest)'{-f,--manifest}'[read this file in place of those of the run (may be repeated)]:FILE:_files' \
         '--dry-run[only show what would be done]' \
         '(-t --timeout)'{-t,--timeout}'[wait so long at most (default\: without end), then status 124]:TIME: ' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
@@ -940,7 +940,7 @@ _zproc() {
     attach)
       _arguments -s -S \
         '--detach-keys[what ends it here, like ctrl-p,ctrl-q (the default) or ctrl-\]]:KEYS: ' \
-        '--run[the run of this id, when there are several on the server]:RUN: ' \
+        '--run[the run of this id (default\: that of this folder, else the server'\''s first)]:RUN: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
         '--key-file[file with the server'\''s secret key (default\: $ZPROC_KEY_FILE)]:FILE:_files' \
