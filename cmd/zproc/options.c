@@ -59,6 +59,14 @@ static const struct option *find_name(const struct option *rows, struct str name
 
 static bool unknown_name(const struct option *own, struct str name, struct err *err)
 {
+    /* Options of the command line that later versions have. */
+    static const char *const later[] = {
+        "resume",
+        "timeline",
+    };
+    for (size_t i = 0; i < LENGTH_OF(later); i++)
+        if (str_is(name, later[i]))
+            return err_set(err, ERR_UNSUPPORTED, "option '--%s' is not supported yet", later[i]);
     const char *names[64];
     size_t count = 0;
     for (const struct option *row = own; row && row->name && count < LENGTH_OF(names); row++)
