@@ -64,6 +64,13 @@ static struct plan *load(const struct options *options, bool colour)
     return plan;
 }
 
+/* Its log is read by people, and knows groups and errors. */
+static bool is_github(const struct options *options)
+{
+    const char *actions = getenv("GITHUB_ACTIONS");
+    return actions && strcmp(actions, "true") == 0 && !options->json && options->background < 0;
+}
+
 static int act(struct run *run)
 {
     const struct options *options = run->options;
@@ -89,6 +96,7 @@ int main(int argc, char **argv)
                       .control.fd = -1,
                       .folder = {.lock = -1, .taken = -1},
                       .said = -1,
+                      .export = {.junit = -1, .events = -1},
                       .server.endpoint.fd = -1,
                       .server.ready = -1};
     int status = 2;
@@ -102,6 +110,9 @@ int main(int argc, char **argv)
         run.terminal = isatty(STDERR_FILENO) && !getenv("CI");
         run.colour = !options.colourless && fd_takes_colour(STDERR_FILENO);
         run.colour_out = !options.colourless && fd_takes_colour(STDOUT_FILENO);
+        run.github = is_github(&options);
+        if (run.github && !options.output_given)
+            options.output = OUTPUT_GROUP;
         run.plan = load(&options, run.colour);
     }
     if (run.plan) {

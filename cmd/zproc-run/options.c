@@ -10,6 +10,8 @@ enum option {
     OPTION_FAIL,
     OPTION_SERVER,
     OPTION_OUTPUT,
+    OPTION_JUNIT,
+    OPTION_EVENTS,
     OPTION_CONTROL,
     OPTION_BACKGROUND,
     OPTION_CHECK,
@@ -25,6 +27,7 @@ static const struct {
     [OPTION_MANIFEST] = {"--manifest", "-f", true},  [OPTION_VAR] = {"--var", NULL, true},
     [OPTION_JOBS] = {"--jobs", "-j", true},          [OPTION_FAIL] = {"--fail", NULL, true},
     [OPTION_SERVER] = {"--server", NULL, true},      [OPTION_OUTPUT] = {"--output", NULL, true},
+    [OPTION_JUNIT] = {"--junit", NULL, true},        [OPTION_EVENTS] = {"--events", NULL, true},
     [OPTION_CONTROL] = {"--control", NULL, true},    [OPTION_BACKGROUND] = {"--background", NULL, true},
     [OPTION_CHECK] = {"--check", NULL, false},       [OPTION_DRY_RUN] = {"--dry-run", NULL, false},
     [OPTION_NO_COLOR] = {"--no-color", NULL, false}, [OPTION_JSON] = {"--json", NULL, false},
@@ -84,6 +87,12 @@ static bool set_option(struct options *options, enum option option, const char *
                            "'%s' is none of prefix, group, failed, quiet, raw, json (--output)", value);
         options->output = (enum output_mode)found;
         options->output_given = true;
+        return true;
+    case OPTION_JUNIT:
+        options->junit = value;
+        return true;
+    case OPTION_EVENTS:
+        options->events = value;
         return true;
     case OPTION_CONTROL:
         if (!parse_count("--control", value, &number, err))

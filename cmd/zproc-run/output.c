@@ -211,8 +211,12 @@ void output_end(struct output *output, bool failed)
         add_lines(output, 1, str_of(text), &note);
         buf_add_str(&output->held, buf_str(&note));
     }
-    if (mode == OUTPUT_GROUP || (mode == OUTPUT_FAILED && failed))
-        sink_add(&output->run->out, buf_str(&output->held));
+    if (output->held.len > 0 && (mode == OUTPUT_GROUP || (mode == OUTPUT_FAILED && failed))) {
+        AUTO_BUF struct buf group = {0};
+        if (output->run->github)
+            view_github_group(&group, output->name, buf_str(&output->held));
+        sink_add(&output->run->out, buf_str(output->run->github ? &group : &output->held));
+    }
     buf_clear(&output->held);
 }
 

@@ -130,6 +130,12 @@ static void add_more(struct buf *json, const struct task *task, const struct sup
     buf_add_char(json, '}');
 }
 
+static void print_task(struct buf *json, const struct task *task, const struct sup_task *info)
+{
+    sup_record_print(json, info, task->log ? task->log : "");
+    add_more(json, task, info);
+}
+
 static void add_record(struct run *run, struct buf *json, uint32_t number)
 {
     struct sup_task info;
@@ -140,9 +146,15 @@ static void add_record(struct run *run, struct buf *json, uint32_t number)
         buf_add_char(json, ',');
     string_print(json, str_of(info.name));
     buf_add_char(json, ':');
-    sup_record_print(json, &info, task->log ? task->log : "");
-    add_more(json, task, &info);
+    print_task(json, task, &info);
     task->published = true;
+}
+
+static void print_run(const struct run *run, struct buf *json)
+{
+    sup_run_record_print(json, run->sup);
+    json->len--; /* the bracket at its end */
+    buf_add_format(json, ",\"id\":\"%s\",\"pid\":%d}", run->id, (int)getpid());
 }
 
 static void add_run(struct run *run, struct buf *json)
@@ -150,9 +162,18 @@ static void add_run(struct run *run, struct buf *json)
     if (json->len > 1)
         buf_add_char(json, ',');
     buf_add_text(json, "\"run\":");
-    sup_run_record_print(json, run->sup);
-    json->len--; /* the bracket at its end */
-    buf_add_format(json, ",\"id\":\"%s\",\"pid\":%d}", run->id, (int)getpid());
+    print_run(run, json);
+}
+
+bool record_print(struct run *run, uint32_t number, struct buf *json)
+{
+    struct sup_task info;
+    struct task *task = number == SUP_NO_TASK ? NULL : run_task(run, number);
+    if (number == SUP_NO_TASK)
+        print_run(run, json);
+    else if (task && sup_task_at(run->sup, number, &info))
+        print_task(json, task, &info);
+    return json->len > 0;
 }
 
 static void add_all(struct run *run, struct buf *json)
@@ -248,6 +269,7 @@ void records_touch(struct run *run, uint32_t number)
     struct records *records = &run->records;
     struct task *task = run_task(run, number);
     logs_grew(run);
+    export_event(run, number);
     if (!task)
         records->run_dirty = true;
     if (task)

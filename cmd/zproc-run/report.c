@@ -170,6 +170,7 @@ static struct view_worker describe(const struct sup_task *info, const struct tas
         .duration_ms = started ? end - info->started_mono_ms : -1,
         .runs = info->worker->trigger.given ? info->runs : -1,
         .flaky = info->flaky,
+        .optional = info->worker->optional,
     };
 }
 
@@ -187,6 +188,7 @@ void report_summary(struct run *run)
     for (struct sup_task info; sup_next(run->sup, &place, &info);)
         workers[summary.count++] = describe(&info, run_task(run, info.ref.task));
     AUTO_BUF struct buf text = {0};
+    export_summary(run, &summary);
     bool quiet = (options->quiet || options->command) && run->status == 0;
     if (options->json) {
         view_summary_json(&text, &summary);
@@ -194,6 +196,8 @@ void report_summary(struct run *run)
     } else if (!quiet) {
         sink_flush(&run->out, run->lossy ? time_now_ms() : -1);
         view_summary_print(&text, &summary, run->colour);
+        if (run->github)
+            view_github_failures(&text, &summary);
         sink_add(&run->errors, buf_str(&text));
     }
     free(workers);

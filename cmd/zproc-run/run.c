@@ -377,6 +377,8 @@ static bool reach_server(struct run *run, struct err *err)
 
 static bool start(struct run *run, struct err *err)
 {
+    if (!export_open(run, err))
+        return false;
     run->loop = loop_new(err);
     run->children = run->loop ? children_new(run->loop, err) : NULL;
     if (!run->children || !control_open(run, err))
@@ -456,6 +458,7 @@ static void release(struct run *run)
 {
     sink_flush(&run->out, run->lossy ? time_now_ms() + END_MS : -1);
     sink_flush(&run->errors, run->lossy ? time_now_ms() + END_MS : -1);
+    export_close(run);
     folder_close(&run->folder);
     control_close(run);
     clock_close(run);

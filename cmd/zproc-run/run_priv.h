@@ -22,7 +22,7 @@ struct options {
     char **command; /* behind `--`; NULL: a manifest */
     int64_t jobs;   /* -1: as the manifest says */
     int fail;       /* enum plan_fail, -1: as the manifest says */
-    const char *server;
+    const char *server, *junit, *events;
     enum output_mode output;
     bool output_given, check, dry_run, colourless, json, quiet;
     int control;    /* descriptor of the guardian, -1: none */
@@ -227,6 +227,8 @@ void records_touch(struct run *run, uint32_t task); /* SUP_NO_TASK: the run's ow
 void records_flush(struct run *run);
 /* Nothing waits: what is asked of the server now comes after all that has happened. */
 bool records_clean(const struct run *run);
+/* A task's record, or the run's (SUP_NO_TASK); false: there is none. */
+bool record_print(struct run *run, uint32_t number, struct buf *json);
 void records_remove(struct run *run, struct task *task); /* it has this name no more, or is no more */
 void records_release(struct records *records);
 /* At the end: leaves them in the folder of the run, for who asks when the server is gone. */
@@ -266,6 +268,7 @@ struct task {
     int64_t item;                /* of a map's run: which one */
     struct items *items;         /* of a map; NULL: not read */
     struct ask *armed, *awaited; /* requests that wait on the server */
+    uint64_t exported;           /* hash of its record that --events told last */
     size_t link;                 /* 1 + the connection that they go over; 0: none yet */
     int64_t awaited_ms;          /* since when; 0: not, or it has been said already */
     int64_t again_ms;            /* when its condition is to be asked for again; 0: not */
@@ -641,6 +644,19 @@ void output_release(struct output *output);
 /* The console is full, or has room again: workers that print there are paused. */
 void output_pause(struct run *run, bool paused);
 
+/* ---- export.c: files for other programs ---- */
+
+struct export
+{
+    int junit, events; /* -1: not asked for */
+    uint64_t last;     /* hash of the run's record that was told last */
+};
+bool export_open(struct run *run, struct err *err);
+/* The record of the task, or of the run (SUP_NO_TASK), has changed. */
+void export_event(struct run *run, uint32_t number);
+void export_summary(struct run *run, const struct view_summary *summary);
+void export_close(struct run *run);
+
 /* ---- report.c ---- */
 
 void report_plan(struct run *run, struct buf *buf); /* --dry-run */
@@ -659,6 +675,7 @@ struct run {
     int64_t started_ms;
     bool colour, terminal; /* of stderr: colours are fine; a person looks at it */
     bool colour_out;
+    bool github; /* the console is that of GitHub Actions */
     struct loop *loop;
     struct children *children;
     struct control control;
@@ -670,6 +687,7 @@ struct run {
     struct state state;
     int64_t rev; /* after the initial state */
     struct records records;
+    struct export export;
     struct sup *sup;
     struct sup_effects effects;
     size_t effect; /* the next to carry out */

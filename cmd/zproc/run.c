@@ -15,13 +15,15 @@ static const struct option run_options[] = {
     {0, "fail", "MODE", "after a failure: fast (stop the rest), finish, keep-going"},
     {0, "server", "ADDRESS", "use the state server there instead of starting one"},
     {0, "output", "MODE", "prefix, group, failed, quiet, raw or json"},
+    {0, "junit", "FILE", "write a report for CI there (JUnit XML): a worker is a test case"},
+    {0, "events", "FILE", "write each change of a worker there, a line of JSON each"},
     {0, "dry-run", NULL, "show what would start, in order"},
     {0},
 };
 
 /* What is handed on as it was given: names are the same there. */
-static const char *const passed[] = {"manifest", "var",     "jobs", "fail",  "server",
-                                     "output",   "dry-run", "json", "quiet", "no-color"};
+static const char *const passed[] = {"manifest", "var",    "jobs",    "fail", "server", "output",
+                                     "junit",    "events", "dry-run", "json", "quiet",  "no-color"};
 
 static void line_add(struct line *line, char *item)
 {

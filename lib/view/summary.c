@@ -6,7 +6,7 @@
 #define TAIL_LINES 10
 #define ROW_EACH   5 /* so many replicas that went alike still have a row each */
 
-static bool has_failed(const struct view_worker *worker)
+bool view_worker_failed(const struct view_worker *worker)
 {
     return strcmp(worker->status, "failed") == 0 || strcmp(worker->status, "timeout") == 0 ||
            strcmp(worker->status, "lost") == 0;
@@ -30,7 +30,7 @@ static size_t alike_count(const struct view_worker *workers, size_t count)
 {
     const struct view_worker *first = &workers[0];
     size_t alike = 1;
-    if (!first->worker || has_failed(first) || first->flaky)
+    if (!first->worker || view_worker_failed(first) || first->flaky)
         return 1;
     while (alike < count && workers[alike].worker && strcmp(workers[alike].worker, first->worker) == 0 &&
            strcmp(workers[alike].status, first->status) == 0 &&
@@ -76,7 +76,7 @@ static struct str last_lines(struct str text, size_t lines)
 
 static void print_tail(struct buf *buf, const struct view_worker *worker, bool colour)
 {
-    if (!has_failed(worker) || worker->tail.len == 0)
+    if (!view_worker_failed(worker) || worker->tail.len == 0)
         return;
     AUTO_BUF struct buf title = {0};
     buf_add_format(&title, "%s: the end of its stderr", worker->name);

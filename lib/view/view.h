@@ -63,7 +63,10 @@ struct view_worker {
     int64_t duration_ms;        /* -1: never started */
     int64_t runs;               /* of a trigger; -1: it is none */
     bool flaky;
+    bool optional; /* its failure does not fail the run */
 };
+/* failed, timeout or lost */
+bool view_worker_failed(const struct view_worker *worker);
 struct view_summary {
     const char *name, *id;
     int exit;
@@ -77,6 +80,13 @@ struct view_summary {
 void view_summary_print(struct buf *buf, const struct view_summary *summary, bool colour);
 /* One line of JSON. */
 void view_summary_json(struct buf *buf, const struct view_summary *summary);
+
+/* JUnit XML: a worker is a test case; one that was skipped, stopped or never ran is a skipped one, and one
+ * that failed but is optional too. */
+void view_summary_junit(struct buf *buf, const struct view_summary *summary);
+/* For GitHub Actions: lines in a group that can be folded; ::error for each worker that failed. */
+void view_github_group(struct buf *buf, const char *name, struct str lines);
+void view_github_failures(struct buf *buf, const struct view_summary *summary);
 
 /* One line of a worker's output as a line of JSON: {"worker", "stream", "line", "time"}; bytes that are not
  * UTF-8 become U+FFFD. */

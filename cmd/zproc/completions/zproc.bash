@@ -30,7 +30,7 @@ _zproc_options() {
     server) echo '--durability --log-limit --state-limit --insecure --persist --repair' ;;
     ping) echo '-p --payload -t --timeout -s --string -J --strict' ;;
     keygen) echo '--curve' ;;
-    run) echo '-f --manifest --var -j --jobs --fail --server --output --dry-run' ;;
+    run) echo '-f --manifest --var -j --jobs --fail --server --output --junit --events --dry-run' ;;
     check) echo '-f --manifest --var' ;;
     map) echo '-j --jobs -l --lines -k --keep-going -r --retry -a --arg-file -0 --null --json-lines --stateful --task --run' ;;
     ps) echo '-A --all --run' ;;
@@ -73,7 +73,7 @@ _zproc_takes() {
     'server '--persist) echo file ;;
     'ping '-p | 'ping '--payload | 'ping '-t | 'ping '--timeout) echo value ;;
     'run '--var | 'run '-j | 'run '--jobs | 'run '--fail | 'run '--server | 'run '--output) echo value ;;
-    'run '-f | 'run '--manifest) echo file ;;
+    'run '-f | 'run '--manifest | 'run '--junit | 'run '--events) echo file ;;
     'check '--var) echo value ;;
     'check '-f | 'check '--manifest) echo file ;;
     'map '-j | 'map '--jobs | 'map '-r | 'map '--retry | 'map '--run) echo value ;;

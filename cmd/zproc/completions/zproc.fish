@@ -180,6 +180,8 @@ complete -c zproc -n '__fish_seen_subcommand_from run' -s j -l jobs -x -d 'at mo
 complete -c zproc -n '__fish_seen_subcommand_from run' -l fail -x -d 'after a failure: fast (stop the rest), finish, keep-going'
 complete -c zproc -n '__fish_seen_subcommand_from run' -l server -x -d 'use the state server there instead of starting one'
 complete -c zproc -n '__fish_seen_subcommand_from run' -l output -x -d 'prefix, group, failed, quiet, raw or json'
+complete -c zproc -n '__fish_seen_subcommand_from run' -l junit -r -F -d 'write a report for CI there (JUnit XML): a worker is a test case'
+complete -c zproc -n '__fish_seen_subcommand_from run' -l events -r -F -d 'write each change of a worker there, a line of JSON each'
 complete -c zproc -n '__fish_seen_subcommand_from run' -l dry-run -d 'show what would start, in order'
 complete -c zproc -n __fish_use_subcommand -a check -d 'Read a manifest and say what is wrong with it'
 complete -c zproc -n '__fish_seen_subcommand_from check' -s f -l manifest -r -F -d 'a manifest (default: zproc.yaml of this folder); later ones lie over earlier ones'

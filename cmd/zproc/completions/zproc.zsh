@@ -638,6 +638,8 @@ _zproc() {
         '--fail[after a failure\: fast (stop the rest), finish, keep-going]:MODE: ' \
         '--server[use the state server there instead of starting one]:ADDRESS: ' \
         '--output[prefix, group, failed, quiet, raw or json]:MODE: ' \
+        '--junit[write a report for CI there (JUnit XML)\: a worker is a test case]:FILE:_files' \
+        '--events[write each change of a worker there, a line of JSON each]:FILE:_files' \
         '--dry-run[show what would start, in order]' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \

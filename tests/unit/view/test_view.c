@@ -177,9 +177,71 @@ static void test_replicas_that_went_alike_share_a_row(void **state)
                                   "7 succeeded, 1 failed in 9ms\n");
 }
 
+static const struct view_worker reported[] = {
+    {.name = "good", .status = "succeeded", .reason = "", .exit = 0, .duration_ms = 1234, .runs = -1},
+    {.name = "a<b&\"c\"",
+     .status = "failed",
+     .reason = "exit status 7: 50%",
+     .tail = {"one\x1b[1m\ntwo \xff", 13},
+     .exit = 7,
+     .duration_ms = 5,
+     .runs = -1},
+    {.name = "late",
+     .status = "timeout",
+     .reason = "",
+     .exit = 124,
+     .duration_ms = 0,
+     .runs = -1,
+     .optional = true},
+    {.name = "never", .status = "skipped", .reason = "why", .exit = -1, .duration_ms = -1, .runs = -1},
+};
+static const struct view_summary report = {
+    .name = "r", .id = "1", .exit = 7, .duration_ms = 61002, .workers = reported, .count = 4};
+
+static void test_junit(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf out = {0};
+    view_summary_junit(&out, &report);
+    assert_string_equal(
+        out.data,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<testsuites name=\"r\" tests=\"4\" failures=\"1\" errors=\"0\" skipped=\"2\" time=\"61.002\">\n"
+        "  <testsuite name=\"r\" tests=\"4\" failures=\"1\" errors=\"0\" skipped=\"2\" time=\"61.002\">\n"
+        "    <testcase name=\"good\" classname=\"r\" time=\"1.234\">\n"
+        "    </testcase>\n"
+        "    <testcase name=\"a&#60;b&#38;&#34;c&#34;\" classname=\"r\" time=\"0.005\">\n"
+        "      <failure message=\"exit status 7: 50%\" type=\"failed\"/>\n"
+        "      <system-err>one\xef\xbf\xbd[1m&#10;two \xef\xbf\xbd</system-err>\n"
+        "    </testcase>\n"
+        "    <testcase name=\"late\" classname=\"r\" time=\"0.000\">\n"
+        "      <skipped message=\"timeout (optional)\"/>\n"
+        "    </testcase>\n"
+        "    <testcase name=\"never\" classname=\"r\" time=\"0.000\">\n"
+        "      <skipped message=\"skipped: why\"/>\n"
+        "    </testcase>\n"
+        "  </testsuite>\n"
+        "</testsuites>\n");
+}
+
+static void test_github(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf out = {0};
+    view_github_failures(&out, &report);
+    assert_string_equal(out.data, "::error title=a<b&\"c\" failed::exit status 7: 50%25%0Aone\x1b[1m%0Atwo "
+                                  "\xef\xbf\xbd\n"
+                                  "::warning title=late timeout::\n");
+    buf_clear(&out);
+    view_github_group(&out, "test[a,b]", STR("x\n"));
+    assert_string_equal(out.data, "::group::test[a,b]\nx\n::endgroup::\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_junit),
+        cmocka_unit_test(test_github),
         cmocka_unit_test(test_table_aligns_by_width),
         cmocka_unit_test(test_table_fits_the_terminal),
         cmocka_unit_test(test_colour_only_when_asked),
