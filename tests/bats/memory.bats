@@ -3,13 +3,6 @@
 load helper
 load run-helper
 
-setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
-}
-teardown() {
-  run_teardown
-}
-
 memory_group() {
   local line path
   line=$(grep '^[0-9]*:memory:' /proc/self/cgroup) || return 1
