@@ -1,5 +1,4 @@
-/* What stands between libzmq and the system's sockets: who is let in, and that their first bytes cannot harm.
- */
+/* What stands between libzmq and the system's sockets: who is let in, and what of theirs may reach libzmq. */
 #include "server_priv.h"
 
 #include <errno.h>
@@ -14,10 +13,31 @@
 #define LEAST_FDS 80 /* its own, the spare ones, and some connections */
 #define FD_MOST   (1 << 20)
 
-/* By descriptor of a connection: how many bytes of its greeting have come, as far as they are looked at.
- * libzmq's calls bring no context along, and come from its one I/O thread. */
-enum { GREETING_NONE, GREETING_BEGUN, GREETING_DONE = GREETING_BEGUN + 11 };
-static unsigned char greeted[FD_MOST];
+/* ZMTP 3 (RFC 37). */
+#define GREETING_LEN     64
+#define VERSION_OFFSET   10
+#define MECHANISM_OFFSET 12
+#define FRAME_HEAD_MAX   9
+#define FRAME_MORE       1U
+#define FRAME_LONG       2U
+#define FRAME_COMMAND    4U
+
+#define COMMAND_MOST (64 * 1024)
+#define PARTS_MOST   16 /* of a message: some more than are answered with an error */
+#define MESSAGE_MOST (2 * WIRE_FRAME_MAX + 64 * 1024) /* bytes: header, value, and what a key adds */
+
+/* What has come over a connection, as far as it is looked at: nothing but the lengths of frames. */
+struct inflow {
+    bool ours;               /* it was accepted here */
+    unsigned char greeting;  /* bytes of it so far */
+    unsigned char handshake; /* commands that are still to come before the first message */
+    unsigned char head_len, parts;
+    unsigned char head[FRAME_HEAD_MAX];
+    uint32_t bytes; /* of the message's frames */
+    uint64_t left;  /* of the frame */
+};
+/* By descriptor. libzmq's calls bring no context along, and come from its one I/O thread. */
+static struct inflow inflows[FD_MOST];
 
 /* Whether the peer of a Unix socket may be let in: our own user or root. */
 static bool peer_allowed(int fd)
@@ -52,32 +72,74 @@ int accept4(int listener, __SOCKADDR_ARG address, socklen_t *restrict size, int 
         errno = ECONNABORTED;
         return -1;
     }
-    greeted[fd] = GREETING_BEGUN;
+    inflows[fd] = (struct inflow){.ours = true};
     return fd;
 }
 
-/* Whether what came now (len bytes) goes on like the greeting of ZMTP 3. */
-static bool greeting_fits(unsigned char *state, const unsigned char *bytes, size_t len)
+/* ZMTP 3 it must be: libzmq's older protocols (for peers of before 2013) abort the process when a peer ends
+ * at the wrong moment (4.3.4, zmtp_engine.cpp). */
+static bool greeting_take(struct inflow *in, unsigned char byte)
 {
-    for (size_t i = 0; i < len && *state != GREETING_DONE; i++, ++*state) {
-        int place = *state - GREETING_BEGUN;
-        if ((place == 0 && bytes[i] != 0xff) || (place == 9 && !(bytes[i] & 1)) ||
-            (place == 10 && bytes[i] < 3))
+    unsigned place = in->greeting++;
+    if (place == MECHANISM_OFFSET)
+        in->handshake = byte == 'C' ? 2 : 1; /* CURVE: HELLO and INITIATE; NULL: READY */
+    return place == 0 ? byte == 0xff : place == 9 ? byte & 1 : place != VERSION_OFFSET || byte >= 3;
+}
+
+/* libzmq keeps frames until the message's last one is there, however many, and commands of any length from
+ * anybody. With a key the end of a message is sealed, and whoever has it is trusted this far. */
+static bool frame_fits(struct inflow *in, unsigned flags, uint64_t len)
+{
+    if (flags & FRAME_COMMAND || in->handshake > 0) {
+        bool fits = flags & FRAME_COMMAND && len <= COMMAND_MOST;
+        if (in->handshake > 0)
+            in->handshake--;
+        return fits;
+    }
+    if (len > MESSAGE_MOST || in->bytes + len > MESSAGE_MOST || in->parts == PARTS_MOST)
+        return false;
+    in->parts = flags & FRAME_MORE ? in->parts + 1 : 0;
+    in->bytes = flags & FRAME_MORE ? in->bytes + (uint32_t)len : 0;
+    return true;
+}
+
+/* One more byte of a frame's head. */
+static bool head_take(struct inflow *in, unsigned char byte)
+{
+    in->head[in->head_len++] = byte;
+    bool is_long = in->head[0] & FRAME_LONG;
+    if (in->head_len < (is_long ? FRAME_HEAD_MAX : 2))
+        return true;
+    in->left = 0;
+    for (unsigned i = 1; i < in->head_len; i++)
+        in->left = in->left << 8 | in->head[i];
+    in->head_len = 0;
+    return frame_fits(in, in->head[0], in->left);
+}
+
+static bool inflow_take(struct inflow *in, const unsigned char *bytes, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        if (in->left > 0) {
+            size_t some = in->left < len - at ? (size_t)in->left : len - at;
+            in->left -= some;
+            at += some;
+        } else if (!(in->greeting < GREETING_LEN ? greeting_take : head_take)(in, bytes[at++])) {
             return false;
+        }
     }
     return true;
 }
 
-/* Stands before libc's for libzmq, whose older protocols (ZMTP 1 and 2, for peers of before 2013) abort the
- * process when a peer ends at the wrong moment (4.3.4, zmtp_engine.cpp): whoever greets in one of these is
- * gone, as far as libzmq can tell. */
+/* Stands before libc's for libzmq. Whoever sends what must not reach libzmq is gone, as far as it can tell.
+ */
 ssize_t recv(int fd, void *data, size_t size, int flags)
 {
     ssize_t len = syscall(SYS_recvfrom, fd, data, size, flags, NULL, NULL);
-    unsigned char *state = fd >= 0 && fd < FD_MOST ? &greeted[fd] : NULL;
-    if (len <= 0 || !state || *state == GREETING_NONE || *state == GREETING_DONE)
+    struct inflow *in = fd >= 0 && fd < FD_MOST ? &inflows[fd] : NULL;
+    if (len <= 0 || !in || !in->ours || inflow_take(in, data, (size_t)len))
         return len;
-    return greeting_fits(state, data, (size_t)len) ? len : 0;
+    return 0;
 }
 
 /* As far as it goes; too few, and nobody would ever be let in. */

@@ -311,9 +311,8 @@ static bool part_receive(struct transport *transport, zmq_msg_t *part)
     return result >= 0;
 }
 
-/* Reads what is left of a message; how many frames. libzmq hands a message over when all of it is there:
- * until then it keeps any number of frames, each of at most ZMQ_MAXMSGSIZE, and nothing here sees or bounds
- * them. */
+/* Reads what is left of a message; how many frames. There are not very many (gate.c), unless it came sealed.
+ */
 static size_t rest_skip(struct transport *transport, bool more)
 {
     size_t count = 0;

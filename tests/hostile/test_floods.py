@@ -1,0 +1,209 @@
+"""Half-open connections up to the limit of descriptors, messages without end, and floods of all that can be asked
+for: the server lives, others are answered, and its memory stays within bounds."""
+import os
+import resource
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+from peer import Case, Client, Server, main, until  # noqa: E402
+
+ZPROC = os.path.join(os.path.dirname(os.environ["ZPROC_SERVER"]), "zproc")
+SIGNATURE = b"\xff" + bytes(8) + b"\x7f\x03\x00"
+READY = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+MIB = 1 << 20
+
+
+def greeting(mechanism):
+    return SIGNATURE + mechanism.ljust(20, b"\0") + bytes(32)
+
+
+def connect(address):
+    """A raw connection; None when nobody takes it."""
+    if address.startswith("ipc://"):
+        s, name = socket.socket(socket.AF_UNIX), address[len("ipc://"):]
+    else:
+        host, port = address[len("tcp://"):].rsplit(":", 1)
+        s, name = socket.socket(), (host, int(port))
+    s.settimeout(5)
+    try:
+        s.connect(name)
+    except OSError:
+        s.close()
+        return None
+    return s
+
+
+class HalfOpen(unittest.TestCase):
+    """1,000 connections that begin and do not go on, at a server that has 256 descriptors."""
+
+    def serve(self, keyed, address):
+        keys = {}
+        if keyed:
+            folder = tempfile.TemporaryDirectory(prefix="zproc-test-")
+            self.addCleanup(folder.cleanup)
+            os.environ["ZPROC_KEY_FILE"] = folder.name + "/key"
+            self.addCleanup(os.environ.pop, "ZPROC_KEY_FILE", None)
+            subprocess.run([ZPROC, "keygen", folder.name + "/key"], check=True)
+            lines = subprocess.run([ZPROC, "keygen", "--curve"], check=True, capture_output=True,
+                                   text=True).stdout.splitlines()
+            public, mine, secret = (line.rsplit(" ", 1)[1].encode() for line in lines)
+            keys = {"curve_serverkey": public, "curve_publickey": mine, "curve_secretkey": secret}
+        server = Server(address=address, shell="ulimit -n 256;")
+        self.addCleanup(server.stop)
+        return server, keys
+
+    def newcomer(self, server, keys):
+        client = Client(server.address, **keys)
+        try:
+            client.send("ping")
+            return client.receive_any(1) is not None
+        finally:
+            client.close()
+
+    def attacked(self, keyed, address):
+        server, keys = self.serve(keyed, address)
+        client = Client(server.address, **keys)
+        self.addCleanup(client.close)
+        client.call("ping")
+        begun = [b"", SIGNATURE[:1], SIGNATURE, greeting(b"CURVE" if keyed else b"NULL"),
+                 greeting(b"CURVE" if keyed else b"NULL") + b"\x04\xc8\x05HELLO"]
+        held = []
+        for i in range(1000):
+            s = connect(server.address)
+            self.assertIsNotNone(s, "the server takes connections, if only to close them")
+            self.addCleanup(s.close)
+            held.append(s)
+            try:
+                s.sendall(begun[i % len(begun)])
+            except OSError:
+                pass  # closed on arrival
+            if i % 50 == 0:
+                client.call("ping")
+        self.assertTrue(client.call("set", 1, key="a")["ok"])
+        until(lambda: self.newcomer(server, keys), "an answer to a newcomer while they are held")
+        self.assertEqual(client.value("get", key="a"), 1)
+
+    def test_ipc(self):
+        self.attacked(False, None)
+
+    def test_tcp(self):
+        self.attacked(False, "tcp://127.0.0.1:0")
+
+    def test_ipc_with_a_key(self):
+        self.attacked(True, None)
+
+    def test_tcp_with_a_key(self):
+        self.attacked(True, "tcp://127.0.0.1:0")
+
+
+class Endless(Case):
+    """Messages and commands that would not end. The connection ends instead."""
+
+    def ends(self, begin, part, most):
+        """Sends parts; how many bytes it took until the server had enough."""
+        s = connect(self.server.address)
+        self.addCleanup(s.close)
+        sent = 0
+        try:
+            s.sendall(begin)
+            while sent < most:
+                s.sendall(part)
+                sent += len(part)
+        except OSError:
+            return True
+        return False
+
+    def test_parts(self):
+        c = self.client()
+        before = self.server.memory()
+        start = greeting(b"NULL") + READY
+        for part in (b"\x01\x00", b"\x01\xff" + bytes(255), b"\x03" + struct.pack(">Q", MIB) + bytes(MIB)):
+            self.assertTrue(self.ends(start, part * max(1, 65536 // len(part)), 400 * MIB))
+            c.call("ping")
+        self.assertLess(self.server.memory() - before, 100 * MIB)
+
+    def test_commands(self):
+        """Strangers have only commands to send, and short ones."""
+        c = self.client()
+        before = self.server.memory()
+        for begin in (greeting(b"NULL"), greeting(b"NULL") + READY, greeting(b"CURVE")):
+            for _ in range(20):
+                self.assertTrue(self.ends(begin + b"\x06" + struct.pack(">Q", 16 * MIB), bytes(65536), 16 * MIB))
+        for _ in range(20):  # no command at all
+            self.assertTrue(self.ends(greeting(b"NULL") + b"\x02" + struct.pack(">Q", 16 * MIB), bytes(65536),
+                                      16 * MIB))
+        c.call("ping")
+        self.assertLess(self.server.memory() - before, 100 * MIB)
+
+    def test_large_messages_are_fine(self):
+        c = self.client()
+        c.call("set", "x" * (16 * MIB - 100), key="k")
+        self.assertEqual(len(c.value("get", key="k")), 16 * MIB - 100)
+
+
+class Floods(Case):
+    arguments = ("--state-limit", "64MiB", "--log-limit", "16MiB")
+    BOUND = 400 * MIB * (3 if "asan" in os.environ["ZPROC_SERVER"] else 1)
+    SECONDS = 2
+
+    def flood(self, make):
+        """Sends what make(i) gives, as (op, value or ..., fields), without reading much, while somebody else is
+        answered."""
+        attacker, other = self.client(sndhwm=0, rcvhwm=0), self.client()
+        other.call("set", 1, key="mine", ns="other")
+        end, i, slowest = time.monotonic() + self.SECONDS, 0, 0
+        while time.monotonic() < end:
+            for _ in range(200):
+                op, value, fields = make(i)
+                attacker.send(op, value, **fields)
+                i += 1
+            while attacker.socket.poll(0):
+                attacker.socket.recv_multipart()
+            asked = time.monotonic()
+            self.assertEqual(other.value("get", key="mine", ns="other"), 1)
+            slowest = max(slowest, time.monotonic() - asked)
+            self.assertLess(self.server.memory(), self.BOUND)
+        print("%d requests, the slowest answer to another client took %.0f ms, %d MiB" % (
+            i, slowest * 1000, self.server.memory() // MIB), flush=True)
+        attacker.socket.close()
+        self.assertEqual(other.value("get", key="mine", ns="other"), 1)
+        return other
+
+    def test_keys(self):
+        other = self.flood(lambda i: ("set", "x" * 1000, {"key": "k%d" % i}))
+        self.assertLess(self.server.memory(), self.BOUND)
+        other.call("clear")
+
+    def test_large_values(self):
+        self.flood(lambda i: ("set", "x" * 200000, {"key": "k%d" % (i % 1000)}))
+
+    def test_sessions(self):
+        self.flood(lambda i: ("session_open", ..., {"session": "s%d" % i}))
+
+    def test_locks(self):
+        self.flood(lambda i: ("lock", ..., {"ns": "n%d" % i}))
+
+    def test_watches(self):
+        other = self.flood(lambda i: ("watch", ..., {"condition": "prefix", "key": "k%d" % i}))
+        until(lambda: other.stats()["waits"] == 0)
+
+    def test_calls_and_services(self):
+        self.flood(lambda i: ("serve" if i % 2 else "call", ..., {"service": "s%d" % i, "timeout_ms": 60000}))
+
+    def test_clients_with_numbers(self):
+        self.flood(lambda i: ("set", i, {"key": "k", "client": "%032x" % i, "seq": 1}))
+
+    def test_transactions_that_wait(self):
+        self.flood(lambda i: ("txn", ..., {"if": ["k%d > 0" % i], "then": "k = 1", "wait": True}))
+
+
+if __name__ == "__main__":
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    main()
