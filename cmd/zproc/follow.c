@@ -183,7 +183,8 @@ static int follow_loop(struct follow *follow, struct err *err)
 /* Failures of ours are told from those of the command. */
 static void tell_apart(const struct follow *follow, struct err *err)
 {
-    if (follow->argv && err_code_status(err->code) != 2 && err->code != ERR_TIMEOUT)
+    if (follow->argv && err_code_status(err->code) != 2 && err->code != ERR_TIMEOUT &&
+        err->code != ERR_KEY_REJECTED)
         err->code = ERR_INTERNAL;
 }
 

@@ -101,7 +101,8 @@ static int run_results(struct context *context, struct err *err)
     int status = begin(&results, err) ? follow(&results, until_ms, err) : FAILED;
     records_release(&results.records);
     /* Our own failures are told from those of items. */
-    if (status == FAILED && err_code_status(err->code) != 2 && err->code != ERR_TIMEOUT)
+    if (status == FAILED && err_code_status(err->code) != 2 && err->code != ERR_TIMEOUT &&
+        err->code != ERR_KEY_REJECTED)
         err->code = ERR_INTERNAL;
     return status;
 }

@@ -255,7 +255,7 @@ static void waiting_release(struct waiting *waiting)
 /* Our own failures are told from those of workers. */
 static void tell_apart(struct err *err)
 {
-    if (err_code_status(err->code) != 2 && err->code != ERR_TIMEOUT)
+    if (err_code_status(err->code) != 2 && err->code != ERR_TIMEOUT && err->code != ERR_KEY_REJECTED)
         err->code = ERR_INTERNAL;
 }
 

@@ -41,17 +41,27 @@ keyed_start() {
 
 @test "a wrong, missing or superfluous key is 4, by every kind of command" {
   zproc keygen wrong
+  echo '{"ns":"default","key":"a","value":1}' >lines
   keyed_start
-  local command
-  for command in "get k" "set k 1" "watch k" "events" "atomic a=1" "atomic -- true" "ping" "stats" "ps" "dump" "run --server $ZPROC_ADDRESS -- true"; do
+  local command commands=("get k" "set k 1" "watch k" "watch k -- true" "events" "atomic a=1" "atomic -- true"
+    "txn --then a=1" ping stats dump "load lines" go-live
+    ps "wait w" "logs w" "logs -f w" "start w" "stop w" "restart w" "signal TERM w" "scale w=2" "spawn w -- true"
+    down reload "attach w" "results w" "map --task -- true ::: 1" "run --server $ZPROC_ADDRESS -- true")
+  local keyed=$ZPROC_ADDRESS
+  for command in "${commands[@]}"; do
     # shellcheck disable=SC2086
     expect_error 4 "*secret key rejected by $ZPROC_ADDRESS*the server wants one*" zproc $command
     # shellcheck disable=SC2086
     expect_error 4 "*secret key rejected by $ZPROC_ADDRESS*the server has another one*" zproc --key-file wrong $command
   done
+  expect_error 4 "*secret key rejected*wants one*" env ZPROC_RUN=r ZPROC_TASK=1 zproc return 1
+  expect_error 4 "*secret key rejected*another one*" env ZPROC_RUN=r ZPROC_TASK=1 zproc --key-file wrong return 1
   server_stop
   server_start
-  expect_error 4 "*secret key rejected by $ZPROC_ADDRESS*the server has none*" zproc --key-file key get k
+  for command in "${commands[@]}"; do
+    # shellcheck disable=SC2086
+    expect_error 4 "*secret key rejected by $ZPROC_ADDRESS*the server has none*" zproc --key-file key ${command/"$keyed"/"$ZPROC_ADDRESS"}
+  done
 }
 
 @test "a mistyped key and a key that others can read are refused before any connection" {
