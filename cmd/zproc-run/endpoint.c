@@ -15,6 +15,15 @@ static bool is_loopback(const struct sockaddr *name)
     return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)name)->sin6_addr);
 }
 
+bool endpoint_is_open_to_all(const struct endpoint *endpoint)
+{
+    struct sockaddr_storage name;
+    socklen_t len = sizeof name;
+    return getsockname(endpoint->fd, (struct sockaddr *)&name, &len) == 0 &&
+           (name.ss_family == AF_INET || name.ss_family == AF_INET6) &&
+           !is_loopback((struct sockaddr *)&name);
+}
+
 static bool bind_tcp(struct endpoint *endpoint, struct address *address, bool insecure, struct err *err)
 {
     bool any = strcmp(address->host, "*") == 0;

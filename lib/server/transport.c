@@ -215,6 +215,11 @@ static bool router_bind(struct transport *transport, const struct server_options
                        "'zproc keygen' and name it with --key-file, use a loopback address, or --insecure if "
                        "you trust the network",
                        options->address);
+    if (address.kind == ADDRESS_TCP && !is_loopback(&address) && !options->secret && options->listen_fd < 0)
+        fprintf(stderr,
+                "zproc: server: warning: there is no secret key: whoever can reach '%s' can read and change "
+                "everything\n",
+                options->address);
     AUTO_FD int fd = options->listen_fd;
     if (fd < 0 && address.kind != ADDRESS_TCP &&
         (fd = socket_listen(&address, &transport->socket_file, err)) < 0)

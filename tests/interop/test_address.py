@@ -214,6 +214,10 @@ class Addresses(unittest.TestCase):
         server = self.serve("--insecure", address="tcp://0.0.0.0:0")
         port = server.address.rsplit(":", 1)[1]
         self.assertEqual(self.answers("tcp://127.0.0.1:" + port), server.process.pid)
+        server.process.terminate()
+        status, said = server.wait()
+        self.assertEqual(status, 0)
+        self.assertRegex(said, r"^zproc: server: warning: there is no secret key.*\n$")
 
     def test_no_address_of_this_machine(self):
         for address in ("tcp://no.such.host:0", "tcp://nonsense:7000"):
