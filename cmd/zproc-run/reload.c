@@ -323,14 +323,17 @@ static struct plan *read_worker(struct run *run, const struct value *request, st
     if (!add_needs(run, needs, &stubs, &map, err))
         return NULL;
     AUTO_VALUE struct value *whole = value_copy(worker);
-    buf_add_format(&text, "{\"version\": 1, \"run\": {\"stop_grace\": %lldms}, \"workers\": {%.*s",
-                   (long long)run->plan->run.stop_grace_ms, STR_ARG(buf_str(&stubs)));
+    buf_add_format(&text, "{\"version\": 1, \"run\": {\"stop_grace\": %lldms}, \"workers\": {",
+                   (long long)run->plan->run.stop_grace_ms);
+    buf_add_str(&text, buf_str(&stubs));
     string_print(&text, value_as_str(name));
     buf_add_text(&text, ": ");
     value_print(&text, whole);
     if (map.len > 0) {
         text.len--; /* the bracket at its end */
-        buf_add_format(&text, ", \"needs\": {%.*s}}", STR_ARG(buf_str(&map)));
+        buf_add_text(&text, ", \"needs\": {");
+        buf_add_str(&text, buf_str(&map));
+        buf_add_text(&text, "}}");
     }
     buf_add_text(&text, "}}");
     struct plan *plan = plan_parse(buf_str(&text), "the new worker", run->plan->dir, NULL, &problems);

@@ -285,6 +285,24 @@ END
   grep -q after out
 }
 
+@test "spawn: many needs with long names" {
+  {
+    printf 'version: 1\nworkers:\n'
+    for i in $(seq 40); do echo "  a-worker-with-a-rather-long-name-$i: {run: 'true', start: false}"; done
+    echo "  job: {run: 'until test -e go; do sleep 0.05; done'}"
+  } >zproc.yaml
+  run_start
+  poll_until is job ready
+  local needs=()
+  for i in $(seq 40); do needs+=(--need "a-worker-with-a-rather-long-name-$i"); done
+  expect 0 - zproc spawn last "${needs[@]}" -- true
+  is last waiting
+  zproc start $(seq -f 'a-worker-with-a-rather-long-name-%g' 40)
+  poll_until is last succeeded
+  touch go
+  run_end 0
+}
+
 @test "spawn: a name is free again when what had it has ended; failures count; --retry, --optional" {
   manifest <<'END'
 version: 1
