@@ -70,11 +70,14 @@ static bool is_trigger(const struct sup_task *info)
     return info->worker->trigger.given;
 }
 
-/* Has it come to run since the call? A trigger does when it is armed. */
+/* Has it come to run since the call? A trigger does when it is armed, a map when its items are read. */
 static bool has_started(const struct sup_task *info, const struct parked_task *task)
 {
     if (is_trigger(info))
         return info->started_ms > 0 && !sup_state_final(info->state);
+    if (info->worker->map.given)
+        return info->started_ms > 0 &&
+               (info->state == TASK_RUNNING || info->state == TASK_SUCCEEDED || info->state == TASK_FAILED);
     return info->ref.incarnation > task->incarnation && info->pid > 0 && info->state != TASK_STARTING;
 }
 
