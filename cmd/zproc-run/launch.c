@@ -159,12 +159,13 @@ static bool set_own(struct launch *launch, struct run *run, struct task *task, c
     environment_set(env, "ZPROC_RUN", run->id);
     environment_set(env, "ZPROC_WORKER", task->worker->name);
     set_number(env, "ZPROC_REPLICA", task->replica);
-    set_number(env, "ZPROC_ATTEMPT", info->attempt);
-    set_number(env, "ZPROC_TASK", task->number);
+    uint32_t number = launch->own_number ? launch->number : task->number;
+    set_number(env, "ZPROC_ATTEMPT", info->attempt > 0 ? info->attempt : 1);
+    set_number(env, "ZPROC_TASK", number);
     environment_set(env, "ZPROC_CLEANUP", task->worker->cleanup ? NULL : "false"); /* PROC_SPARED */
     /* Descendants are told apart by these two, also from those of another instance of the same worker. */
     launch->marks[0] = mem_format("ZPROC_RUN=%s", run->id);
-    launch->marks[1] = mem_format("ZPROC_TASK=%u", task->number);
+    launch->marks[1] = mem_format("ZPROC_TASK=%u", number);
     environment_set(env, "NOTIFY_SOCKET", task->notify ? notify_name(task->notify) : NULL);
     environment_set(env, "ZPROC_TRIGGER_WORKER", info->event_worker);
     environment_set(env, "ZPROC_TRIGGER_STATE", info->event_state);
@@ -348,7 +349,7 @@ void launch_release(struct launch *launch)
 
 /* ---- Processes ---- */
 
-static struct process *process_new(struct run *run, struct task *task, struct sup_ref ref)
+struct process *process_new(struct run *run, struct task *task, struct sup_ref ref)
 {
     struct process *process = mem_new(sizeof *process);
     *process = (struct process){.run = run, .task = task, .ref = ref, .next = run->processes};
@@ -360,7 +361,7 @@ static struct process *process_new(struct run *run, struct task *task, struct su
     return process;
 }
 
-static void process_free(struct process *process)
+void process_free(struct process *process)
 {
     struct run *run = process->run;
     struct task *task = process->task;
@@ -372,23 +373,26 @@ static void process_free(struct process *process)
         process->next->previous = process->previous;
     output_release(&process->output);
     bound_free(process->bound);
+    line_free(process->line);
     free(process);
     task->held--;
     task_drop(run, task);
 }
 
-static void process_output(void *ctx, struct child *child, int stream, struct str bytes)
+void process_output(void *ctx, struct child *child, int stream, struct str bytes)
 {
     struct process *process = ctx;
     (void)child;
     output_bytes(&process->output, stream, bytes);
+    if (process->line && stream == 1)
+        lines_output(process, bytes);
     if (process->task->worker->tty)
         run_work(process->run);
     if (process->task->probes)
         probes_output(process->run, process->task, process->ref, stream, bytes);
 }
 
-static bool is_success(const struct plan_worker *worker, const struct child_end *end)
+bool process_succeeded(const struct plan_worker *worker, const struct child_end *end)
 {
     for (size_t i = 0; i < worker->success_count; i++)
         if (end->signal == 0 && end->status == worker->success[i])
@@ -404,7 +408,7 @@ static void process_ended(void *ctx, struct child *child, const struct child_end
     (void)child;
     if (end->left)
         run_say(run, 1, "%s: could not end %s", process->task->name, end->left);
-    output_end(&process->output, !is_success(process->task->worker, end));
+    output_end(&process->output, !process_succeeded(process->task->worker, end));
     output_result(&process->output, &result);
     bound_explain(process, &why);
     struct sup_event event = {.kind = SUP_ENDED,
@@ -419,7 +423,7 @@ static void process_ended(void *ctx, struct child *child, const struct child_end
     run_event(run, event);
 }
 
-static void spawn_failed(struct run *run, struct sup_ref ref, int status, const char *reason)
+void spawn_failed(struct run *run, struct sup_ref ref, int status, const char *reason)
 {
     run_event(run, (struct sup_event){
                        .kind = SUP_SPAWN_FAILED, .ref = ref, .status = status, .text = str_of(reason)});
@@ -434,6 +438,10 @@ static void spawn_now(struct run *run, struct task *task)
     task->spawning = false;
     if (task->obstacle) {
         spawn_failed(run, ref, 125, task->obstacle);
+        return;
+    }
+    if (task->worker->map.stays) {
+        lines_give(run, task, ref);
         return;
     }
     struct process *process = NULL;
@@ -549,6 +557,7 @@ void launch_terminate(struct run *run, struct task *task, struct sup_ref ref)
     struct process *process = find_process(task, ref);
     if (!process)
         return;
+    process->stopping = true;
     if (task->worker->stop.run.given) {
         if (run_stop(run, task, &err))
             return;
@@ -562,6 +571,8 @@ void launch_kill(struct run *run, struct task *task, struct sup_ref ref)
     if (cancel_spawn(run, task, ref, SIGKILL))
         return;
     struct process *process = find_process(task, ref);
-    if (process)
-        child_kill(process->child);
+    if (!process)
+        return;
+    process->stopping = true;
+    child_kill(process->child);
 }

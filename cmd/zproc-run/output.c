@@ -220,6 +220,18 @@ void output_end(struct output *output, bool failed)
     buf_clear(&output->held);
 }
 
+void result_print(struct buf *json, struct str line)
+{
+    AUTO_VALUE struct value *value = value_parse(line, NULL);
+    if (value) {
+        value_print(json, value);
+        return;
+    }
+    AUTO_BUF struct buf mended = {0};
+    view_add_utf8(&mended, line);
+    string_print(json, buf_str(&mended));
+}
+
 void output_result(const struct output *output, struct buf *json)
 {
     if (!output->wants_result || output->last_long || (output->last.len == 0 && !output->last_ended))
@@ -227,14 +239,7 @@ void output_result(const struct output *output, struct buf *json)
     struct str last = buf_str(&output->last);
     if (output->tty && last.len > 0 && last.data[last.len - 1] == '\r')
         last.len--; /* lines of a terminal end in CR LF */
-    AUTO_VALUE struct value *value = value_parse(last, NULL);
-    if (value) {
-        value_print(json, value);
-        return;
-    }
-    AUTO_BUF struct buf mended = {0};
-    view_add_utf8(&mended, last);
-    string_print(json, buf_str(&mended));
+    result_print(json, last);
 }
 
 void output_release(struct output *output)

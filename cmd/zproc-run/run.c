@@ -200,9 +200,13 @@ static void carry_out(struct run *run, const struct sup_effect *effect)
     case SUP_DISARM:
         trigger_disarm(run, task);
         items_stop(run, task);
+        lines_stop(run, task);
         break;
     case SUP_ITEMS:
         items_read(run, task);
+        break;
+    case SUP_LINES_END:
+        lines_end(run, task);
         break;
     case SUP_FORGET:
         forget(run, task);
@@ -447,6 +451,7 @@ static void finish(struct run *run)
         records_keep(run);
         report_summary(run);
     }
+    lines_settle(run);
     server_leave(run);
     state_close(run);
     if (run->processes)

@@ -10,6 +10,7 @@
 
 struct run;
 struct task;
+struct process;
 
 #define STARTUP_MS 5000 /* how long each step of the start may take */
 
@@ -269,6 +270,9 @@ struct task {
     struct event event;
     int64_t item;                /* of a map's run: which one */
     struct items *items;         /* of a map; NULL: not read */
+    bool lines_end;              /* SUP_LINES_END came for it */
+    bool lines_warned;           /* of processes that keep their lines back */
+    struct process *idle;        /* its processes that stay and have no item just now */
     struct ask *armed, *awaited; /* requests that wait on the server */
     uint64_t exported;           /* hash of its record that --events told last */
     size_t link;                 /* 1 + the connection that they go over; 0: none yet */
@@ -524,7 +528,15 @@ struct launch {
     struct child_spec spec; /* points into the above */
     char *marks[2];
     char *input; /* the file of stdin; NULL: none */
+    bool own_number;
+    uint32_t number; /* what tells it apart from others, where own_number; else that of its task */
 };
+struct process *process_new(struct run *run, struct task *task, struct sup_ref ref);
+void process_free(struct process *process);
+void process_output(void *ctx, struct child *child, int stream, struct str bytes);
+/* Its end counts as success. */
+bool process_succeeded(const struct plan_worker *worker, const struct child_end *end);
+void spawn_failed(struct run *run, struct sup_ref ref, int status, const char *reason);
 enum launch_what { LAUNCH_WORKER, LAUNCH_STOP, LAUNCH_PROBE, LAUNCH_GUARD, LAUNCH_ITEMS };
 /* What the manifest puts into a worker's environment, over the inherited one. */
 bool launch_environment(const struct scope *scope, bool retry, struct err *err);
@@ -559,6 +571,23 @@ void items_drop(struct run *run, struct task *task);
 /* The item of a map's run. */
 void items_text(const struct run *run, const struct task *task, struct buf *text);
 bool items_variables(struct environment *env, const struct run *run, struct task *task, struct err *err);
+
+/* ---- lines.c: processes of a map that stay: a line in, a line out ---- */
+
+struct line;
+/* Gives the item of this task to a process of its map that has none, or to a new one; SUP_SPAWNED follows,
+ * or SUP_SPAWN_FAILED. */
+void lines_give(struct run *run, struct task *task, struct sup_ref ref);
+void lines_output(struct process *process, struct str bytes); /* of stdout */
+void lines_ended(struct process *process, const struct child_end *end);
+/* All of a map: their input ends, and after its grace SIGTERM, then SIGKILL follow; SUP_LINES_ENDED comes
+ * when the last is gone. */
+void lines_end(struct run *run, struct task *map);
+/* The map is over before its items are: those that have none are stopped. */
+void lines_stop(struct run *run, struct task *map);
+/* Before the run ends. */
+void lines_settle(struct run *run);
+void line_free(struct line *line); /* NULL is fine */
 
 /* ---- sink.c: stdout and stderr of this process, without ever blocking on a slow reader ---- */
 
@@ -634,12 +663,16 @@ struct process {
     struct child *child;
     struct bound *bound; /* that bounds its memory; NULL: none */
     struct output output;
+    struct line *line;               /* of a map whose processes stay; NULL: it ends with its task */
+    bool stopping;                   /* it was told to end */
     struct process *next, *previous; /* all that run */
 };
 void output_open(struct output *output, struct run *run, struct task *task);
 void output_bytes(struct output *output, int stream, struct str bytes);
 /* Completes its last lines; prints what was held (`failed`: only if it failed). */
 void output_end(struct output *output, bool failed);
+/* A line as the JSON text of a result. */
+void result_print(struct buf *json, struct str line);
 /* The result as JSON text, empty when there is none. */
 void output_result(const struct output *output, struct buf *json);
 void output_release(struct output *output);

@@ -15,7 +15,7 @@ static void opened(struct run *run, struct task *task, int64_t tag, struct reply
 void session_open(struct run *run, struct task *task, int64_t rev)
 {
     bool triggers = task->worker->trigger.given && task->parent == SUP_NO_TASK;
-    if (!triggers && !task->worker->stateful)
+    if ((!triggers && !task->worker->stateful) || task->worker->map.stays)
         return;
     /* What comes later may have the name of something that is closed only afterwards. */
     free(task->session);

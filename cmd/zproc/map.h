@@ -166,6 +166,7 @@ struct map_mode {
     int64_t (*look)(struct map *map);
 };
 extern const struct map_mode map_spawn, map_lines;
+bool map_lines_refuse(int64_t number, struct err *err); /* an item with a line break; false */
 
 struct map {
     struct context *context;

@@ -68,13 +68,17 @@ static bool lines_write(struct map *map, struct worker *worker, struct err *err)
     return true;
 }
 
+bool map_lines_refuse(int64_t number, struct err *err)
+{
+    return err_set(err, ERR_INVALID, "item %lld has a line break, and '--lines' gives each item as a line",
+                   (long long)number);
+}
+
 static bool item_give(struct map *map, struct worker *worker, int64_t number, struct err *err)
 {
     struct item *item = order_item(&map->order, number);
     if (memchr(item->text, '\n', item->len))
-        return err_set(err, ERR_INVALID,
-                       "item %lld has a line break, and '--lines' gives each item as a line",
-                       (long long)number);
+        return map_lines_refuse(number, err);
     item->state = ITEM_RUNNING;
     item->start_ms = map->verbose ? time_now_ms() : 0;
     buf_add(&worker->input, item->text, item->len);

@@ -11,8 +11,6 @@
 
 static bool task_check(const struct map *map, const struct args *args, struct err *err)
 {
-    if (args_has(args, "lines"))
-        return err_set(err, ERR_UNSUPPORTED, "'--task' with '--lines' is not supported yet");
     if (map->braces)
         return err_set(
             err, ERR_UNSUPPORTED,
@@ -45,11 +43,10 @@ static bool add_command(const struct map *map, struct buf *json, struct err *err
 }
 
 /* All of them: a task does not read our input. */
-static bool add_items(struct map *map, struct buf *json, struct err *err)
+static bool add_items(struct map *map, bool lines, struct buf *json, struct err *err)
 {
     AUTO_BUF struct buf text = {0};
-    bool first = true;
-    for (;;) {
+    for (int64_t number = 0;;) {
         buf_clear(&text);
         enum source_got got = source_next(&map->source, &text, err);
         if (got == SOURCE_END)
@@ -58,8 +55,9 @@ static bool add_items(struct map *map, struct buf *json, struct err *err)
             return false;
         if (got != SOURCE_ITEM)
             continue;
-        buf_add_text(json, first ? "" : ",");
-        first = false;
+        if (lines && memchr(buf_str(&text).data, '\n', text.len))
+            return map_lines_refuse(number, err);
+        buf_add_text(json, number++ > 0 ? "," : "");
         if (!add_text(json, buf_str(&text), "an item", err))
             return false;
         if (json->len > REQUEST_MAX)
@@ -84,9 +82,10 @@ static bool add_worker(struct map *map, const struct args *args, struct buf *jso
         call_text(json, "namespace", str_of(namespace));
     if (map->retry > 0)
         buf_add_format(json, ",\"retry\":{\"max\":%lld,\"delay\":0}", (long long)map->retry);
-    buf_add_format(json, ",\"map\":{\"count\":%zu,\"keep_going\":%s,\"items\":[", map->worker_count,
-                   map->keep_going ? "true" : "false");
-    if (!add_items(map, json, err))
+    bool lines = args_has(args, "lines");
+    buf_add_format(json, ",\"map\":{\"count\":%zu,\"keep_going\":%s,\"mode\":\"%s\",\"items\":[",
+                   map->worker_count, map->keep_going ? "true" : "false", lines ? "lines" : "spawn");
+    if (!add_items(map, lines, json, err))
         return false;
     buf_add_text(json, "]}}");
     return true;

@@ -568,7 +568,8 @@ static const struct field map_fields[] = {
      .form = "one of spawn, lines",
      .read = map_mode_read,
      .fallback = "spawn",
-     .help = "spawn: a process for each item; lines: not supported yet"},
+     .help =
+         "spawn: a process for each item; lines: processes stay, and print a line for each line they read"},
     {.name = "keep_going",
      .type = FIELD_BOOL,
      .offset = offsetof(struct plan_map, keep_going),

@@ -56,11 +56,9 @@ void map_env_read(struct loader *loader, const struct node *node, void *target)
 
 void map_mode_read(struct loader *loader, const struct node *node, void *target)
 {
-    (void)target;
-    if (ynode_is_text(node) && str_is(node->text, "lines"))
-        diag_add_at(&loader->diag, node,
-                    "'mode: lines' is not supported yet; a worker can run: zproc map --lines -- CMD");
-    else if (!ynode_is_text(node) || !str_is(node->text, "spawn"))
+    struct plan_map *map = target;
+    map->stays = ynode_is_text(node) && str_is(node->text, "lines");
+    if (!map->stays && !(ynode_is_text(node) && str_is(node->text, "spawn")))
         diag_add_at(&loader->diag, node, "'mode' must be spawn or lines");
 }
 
@@ -97,6 +95,30 @@ void map_finish(struct loader *loader, const struct node *node, void *target)
         source_check(loader, node, map);
 }
 
+/* What would be of an item or of an attempt, where processes outlive both. */
+static void stays_check(struct loader *loader, const struct node *node, const struct plan_worker *worker)
+{
+    static const char *const own[] = {"args", "env"};
+    const struct node *map = ynode_get(node, STR("map")), *retry = ynode_get(node, STR("retry"));
+    const struct node *sections[] = {map, retry && retry->type == NODE_MAP ? retry : NULL};
+    static const char *const names[] = {"map", "retry"};
+    for (size_t i = 0; i < LENGTH_OF(sections); i++)
+        for (size_t k = 0; k < LENGTH_OF(own) && sections[i]; k++) {
+            const struct node_entry *entry = ynode_entry_get(sections[i], str_of(own[k]));
+            if (entry && !ynode_is_unset(entry->value))
+                diag_add_at(&loader->diag, entry->key,
+                            "'mode: lines' and '%s.%s' do not fit: a process stays from item to item",
+                            names[i], own[k]);
+        }
+    const struct node_entry *input = ynode_entry_get(node, STR("stdin"));
+    if (input && !ynode_is_unset(input->value))
+        diag_add_at(&loader->diag, input->key,
+                    "'mode: lines' and 'stdin' do not fit: the items are the input");
+    if (worker->tty)
+        diag_add_at(&loader->diag, ynode_entry_get(node, STR("tty"))->key,
+                    "'mode: lines' and 'tty' do not fit: items and results go through pipes");
+}
+
 void map_fit_check(struct loader *loader, const struct node *node, struct plan_worker *worker)
 {
     const struct node *key = ynode_entry_get(node, STR("map"))->key;
@@ -111,5 +133,7 @@ void map_fit_check(struct loader *loader, const struct node *node, struct plan_w
         diag_add_at(&loader->diag, key, "'map' and 'replicas' do not fit; 'count' says how many run at once");
     else if (worker->ready.given)
         diag_add_at(&loader->diag, key, "'map' and 'ready' do not fit: each item is a process of its own");
+    if (worker->map.stays)
+        stays_check(loader, node, worker);
     worker->trigger.drain = false;
 }

@@ -172,6 +172,7 @@ struct plan_map {
     struct plan_env *env;
     size_t env_count;
     int64_t count; /* at once; 0: as many as there are processors */
+    bool stays;    /* `mode: lines`: a process takes item after item, a line each */
     bool keep_going;
 };
 

@@ -34,6 +34,7 @@ static void child_free(struct child *child)
     free(child->marks[0]);
     free(child->marks[1]);
     buf_release(&child->typed);
+    feed_close(&child->feed);
     free(child);
 }
 
@@ -229,6 +230,7 @@ static void child_reaped(struct child *child, int status)
     struct children *children = child->children;
     table_remove(&children->running, pid_key(&child->pid));
     child->reaped = true;
+    feed_close(&child->feed);
     child->give_up_at = 0; /* what is left has its own time from here */
     child->hold_until = time_now_ms() + HOLD_MS;
     if (WIFSIGNALED(status))
@@ -337,6 +339,17 @@ static bool output_open(int *reading, int *writing, const char *command, struct 
     return err_errno(err, errno, "cannot make a pipe for '%s'", command);
 }
 
+static bool feed_open(struct feed *feed, int *reading, const char *command, struct err *err)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return err_errno(err, errno, "cannot make a pipe for '%s'", command);
+    *reading = fd_raise(ends[0]);
+    feed->fd = ends[1];
+    return (*reading >= 0 && fd_set_nonblocking(feed->fd, true)) ||
+           err_errno(err, errno, "cannot make a pipe for '%s'", command);
+}
+
 /* What the new process gets as 0 to 2; -1: ours. */
 struct ends {
     int fd[3];
@@ -357,7 +370,8 @@ static bool ends_open(struct ends *ends, const struct child_spec *spec, struct c
         return pty_open(spec, &master, ends->fd, err) &&
                stream_open(&child->streams[0], child, 1, master, err);
     }
-    if (!input_open(spec, &ends->fd[0], err))
+    if (spec->input == CHILD_STDIN_PIPE ? !feed_open(&child->feed, &ends->fd[0], spec->argv[0], err)
+                                        : !input_open(spec, &ends->fd[0], err))
         return false;
     for (int i = 1; i <= 2 && !spec->inherit_output; i++) {
         int reading = -1;
@@ -377,6 +391,7 @@ static struct child *child_new(struct children *children, const struct child_spe
 {
     struct child *child = mem_new(sizeof *child);
     child->children = children;
+    child->feed.fd = -1;
     child->callbacks = *callbacks;
     child->ctx = ctx;
     child->keep_orphans = spec->keep_orphans;

@@ -21,6 +21,14 @@ struct stream {
     bool enlarged; /* the pipe, once it had been seen full */
 };
 
+/* The writing end of a pipe; fd < 0: closed or not there. */
+struct feed {
+    int fd;
+    struct watcher *watcher; /* made when the pipe was first full */
+    struct buf rest;         /* that it did not take yet */
+    bool ends;               /* to be closed after that */
+};
+
 struct child {
     struct children *children;
     struct child_callbacks callbacks;
@@ -31,6 +39,7 @@ struct child {
     bool paused;
     bool tty;         /* streams[0] is a terminal */
     struct buf typed; /* that it did not take yet */
+    struct feed feed; /* its input, where that is a pipe */
     char *marks[2];   /* owned */
     bool keep_orphans;
     int64_t orphan_grace_ms;
@@ -60,6 +69,7 @@ void stream_close(struct stream *stream);
 void stream_watch(struct stream *stream);
 /* A terminal and its three ends for the child. */
 bool pty_open(const struct child_spec *spec, int *master, int ends[3], struct err *err);
+void feed_close(struct feed *feed);
 /* Writes what was typed, as far as there is room. */
 void pty_feed(struct child *child);
 /* The stream was closed by its reader's event: the child may be at its end. Frees the child perhaps. */

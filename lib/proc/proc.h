@@ -65,7 +65,7 @@ struct children *children_new(struct loop *loop, struct err *err);
 void children_free(struct children *children);
 
 struct child;
-enum child_stdin { CHILD_STDIN_NULL, CHILD_STDIN_INHERIT, CHILD_STDIN_FILE };
+enum child_stdin { CHILD_STDIN_NULL, CHILD_STDIN_INHERIT, CHILD_STDIN_FILE, CHILD_STDIN_PIPE };
 struct child_limit {
     int resource; /* RLIMIT_… */
     uint64_t soft, hard;
@@ -132,6 +132,12 @@ void child_signal(struct child *child, int signal);
 void child_kill(struct child *child);
 /* Of a child with a terminal. Types; false when it has not read for too long. */
 bool child_write(struct child *child, struct str bytes);
+/* Of a child whose input is a pipe: what it does not take at once is kept for it. */
+void child_feed(struct child *child, struct str bytes);
+/* It has read all that it was fed and waits for more. */
+bool child_hungry(const struct child *child);
+/* The input ends with what was fed. */
+void child_feed_end(struct child *child);
 /* Tells it its size, and its processes by SIGWINCH. */
 void child_resize(struct child *child, int rows, int columns);
 /* Stop reading output for now (back-pressure), go on reading. `ended` waits for what was not read. */

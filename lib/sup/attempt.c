@@ -176,6 +176,19 @@ void attempt_ended(struct sup *sup, struct task *task, const struct sup_event *e
         attempt_over(sup, task, FAILED_NOT, NULL);
 }
 
+void attempt_undone(struct sup *sup, struct task *task, struct str why)
+{
+    if (task->state == TASK_STARTING)
+        return;
+    task->signal = 0;
+    task->status = 1;
+    probes_end(sup, task);
+    if (task->cause >= CAUSE_TIMEOUT)
+        attempt_over(sup, task, failures[task->cause], mem_text(task->reason));
+    else
+        attempt_over(sup, task, FAILED_STATUS, mem_copy(why.data, why.len));
+}
+
 /* The stop procedure. Who is being stopped already keeps its deadline. */
 void attempt_stop(struct sup *sup, struct task *task, enum cause cause, char *reason)
 {

@@ -104,11 +104,13 @@ static int64_t at_once(const struct task *task)
 
 static bool cut(const struct task *task)
 {
-    return map_of(task)->failed > 0 && !task->worker->map.keep_going;
+    return (map_of(task)->failed > 0 || map_of(task)->broken) && !task->worker->map.keep_going;
 }
 
 static char *failure_reason(const struct map *map)
 {
+    if (map->failed == 0)
+        return mem_text(map->why);
     if (map->failed == 1)
         return mem_format("item %lld: %s", (long long)map->lowest, map->why);
     return mem_format("item %lld: %s (%lld items failed)", (long long)map->lowest, map->why,
@@ -118,11 +120,25 @@ static char *failure_reason(const struct map *map)
 static void map_finish(struct sup *sup, struct task *task)
 {
     const struct map *map = map_of(task);
-    task->status = map->failed > 0 ? map->status : 0;
-    if (map->failed > 0)
+    bool failed = map->failed > 0 || map->broken;
+    task->status = failed ? map->status : 0;
+    if (failed)
         task_move(sup, task, TASK_FAILED, failure_reason(map));
     else
         task_move(sup, task, TASK_SUCCEEDED, NULL);
+}
+
+/* With processes that stay it ends when these have ended. */
+static void map_close(struct sup *sup, struct task *task)
+{
+    struct map *map = map_of(task);
+    if (!task->worker->map.stays || map->closed) {
+        map_finish(sup, task);
+        return;
+    }
+    if (!map->closing)
+        effect_add(sup, SUP_LINES_END, task, 0);
+    map->closing = true;
 }
 
 /* Begins what can be begun; ends the map when there is nothing left. */
@@ -139,7 +155,7 @@ static void map_fill(struct sup *sup, struct task *task)
         slot_want(sup, run);
     }
     if (map->known && map->open == 0)
-        map_finish(sup, task);
+        map_close(sup, task);
 }
 
 void map_items(struct sup *sup, struct task *task, int64_t count)
@@ -204,6 +220,30 @@ void map_run_ended(struct sup *sup, struct task *task, struct task *run)
     map_fill(sup, task);
 }
 
+void map_lines_failed(struct sup *sup, struct task *task, const struct sup_event *event)
+{
+    struct map *map = map_of(task);
+    if (!map || !map->known || map->closed || task->state != TASK_RUNNING)
+        return;
+    if (map->failed == 0 && !map->broken) {
+        map->status = event->status;
+        snprintf(map->why, sizeof map->why, "%.*s", (int)event->text.len, event->text.data);
+    }
+    map->broken = true;
+    if (cut(task))
+        stop_waiting(sup, task);
+    map_fill(sup, task);
+}
+
+void map_lines_ended(struct sup *sup, struct task *task)
+{
+    struct map *map = map_of(task);
+    if (!map || !map->closing || map->closed || task->state != TASK_RUNNING)
+        return;
+    map->closed = true;
+    map_fill(sup, task);
+}
+
 void map_disown(struct task *run)
 {
     if (map_of(run->parent) && !run->acked)
@@ -232,5 +272,6 @@ const char *map_check(const struct task *task)
     bool going = task->trigger->opened && !sup_state_final(task->state) && task->state != TASK_WAITING;
     if (going && task->state != TASK_RUNNING)
         return "a map that goes on is not running";
-    return going && map->known && open == 0 ? "a map has nothing left to do and goes on" : NULL;
+    return going && map->known && open == 0 && !map->closing ? "a map has nothing left to do and goes on"
+                                                             : NULL;
 }

@@ -138,6 +138,12 @@ static void task_event(struct sup *sup, struct task *task, const struct sup_even
     case SUP_ITEMS_FAILED:
         map_items_failed(sup, task, event->text);
         break;
+    case SUP_LINES_FAILED:
+        map_lines_failed(sup, task, event);
+        break;
+    case SUP_LINES_ENDED:
+        map_lines_ended(sup, task);
+        break;
     default:
         break;
     }
@@ -166,6 +172,9 @@ static void process_event(struct sup *sup, struct task *task, const struct sup_e
         break;
     case SUP_ENDED:
         attempt_ended(sup, task, event);
+        break;
+    case SUP_UNDONE:
+        attempt_undone(sup, task, event->text);
         break;
     case SUP_RETURNED:
         attempt_returned(sup, task, event->text);

@@ -24,6 +24,8 @@
  * - A retry gives its slot back during the delay. Not ready in time is `failed`, exit status 124, and matches
  *   `for: [timeout]`. What is stopped when it would have been retried is `stopped`.
  * - `attempt` begins anew at 1 after a success (`restart: always`) and after retry.reset_after.
+ * - A map whose processes stay ends when these have ended; one that fails after its last item fails the map.
+ * When it is stopped, those that have an item just then are waited for.
  * Control by hand:
  * - What is started by hand waits for its needs as at first, and for its `when` only if that never held. With
  * a need that can no longer hold the start is refused. It keeps the run alive if it is no service, also where
@@ -98,7 +100,11 @@ enum sup_event_kind {
     SUP_TRIGGER_FAILED, /* ref.task, text: the server refused the watch */
     SUP_ITEMS_COME,     /* ref.task: the items of a map have been read; number: how many there are */
     SUP_ITEMS_FAILED,   /* ref.task, text: they cannot be */
-    SUP_CLOCK,          /* the wall clock was set: wall_ms is another than time that passed would make it */
+    SUP_UNDONE, /* ref, text: why: of a map whose processes stay, one has ended well, but without a line for
+                   the item that it had */
+    SUP_LINES_FAILED, /* ref.task, status, text: of such a map, a process failed that had no item */
+    SUP_LINES_ENDED,  /* ref.task: none of its processes is left: answers SUP_LINES_END */
+    SUP_CLOCK,        /* the wall clock was set: wall_ms is another than time that passed would make it */
     SUP_FENCE, /* number: the id of the fence; every event of a state change before it has been handed in */
     SUP_STOP,  /* end the run: signal SIGINT, SIGTERM or SIGHUP; a second one: kill, a third: end now */
     SUP_DOWN,  /* end the run because someone asked for it: exit status 0 unless something had failed */
@@ -147,6 +153,7 @@ enum sup_effect_kind {
                 first; live: forget what is pending first */
     SUP_DISARM,     /* ref.task: stop asking, or reading items */
     SUP_ITEMS,      /* ref.task: read the items of a map and keep them until it is forgotten */
+    SUP_LINES_END,  /* ref.task: the processes of a map are to end, as there are no more items */
     SUP_SEND_FENCE, /* number: a request whose answer is SUP_FENCE */
     SUP_STATUS,     /* ref.task (or UINT32_MAX: the run): its record has changed: publish it */
     SUP_FORGET,     /* ref.task: final; close its session, drop the event's contents and its files */

@@ -82,6 +82,8 @@ struct map { /* how far a map's items are */
     char **results;            /* that wait for their turn; by item */
     struct buf list;           /* results in order, JSON */
     int64_t failed, lowest;    /* how many, the first of them: -1 none */
+    bool broken;               /* a process failed that had no item */
+    bool closing, closed;      /* its processes are told to end; have ended */
     int status;                /* of that one */
     char why[200];
 };
@@ -294,6 +296,7 @@ void attempt_probes_hold(struct sup *sup, struct task *task);
 void attempt_unhealthy(struct sup *sup, struct task *task, struct str what);
 void attempt_output(struct sup *sup, struct task *task, int64_t last_ms);
 void attempt_returned(struct sup *sup, struct task *task, struct str result);
+void attempt_undone(struct sup *sup, struct task *task, struct str why);
 void attempt_ended(struct sup *sup, struct task *task, const struct sup_event *event);
 void attempt_alarm(struct sup *sup, struct task *task); /* a time of its has come */
 /* Takes reason (NULL: there is none). */
@@ -330,6 +333,8 @@ void map_reset(struct task *task); /* it begins anew */
 void map_begin(struct sup *sup, struct task *task);
 void map_items(struct sup *sup, struct task *task, int64_t count);
 void map_items_failed(struct sup *sup, struct task *task, struct str why);
+void map_lines_failed(struct sup *sup, struct task *task, const struct sup_event *event);
+void map_lines_ended(struct sup *sup, struct task *task);
 void map_run_ended(struct sup *sup, struct task *task, struct task *run);
 void map_disown(struct task *run); /* it is stopped, and its end means nothing to the map's next life */
 void map_alarm(struct sup *sup, struct task *task);

@@ -400,6 +400,98 @@ EOF
   [ "$(cat result)" = "[1,2]" ]
 }
 
+@test "map, mode lines: processes stay; a line in, a line out; results in order" {
+  manifest <<'EOF'
+version: 1
+workers:
+  m: {map: {range: 500, count: 3, mode: lines}, run: 'echo "$$ ${ZPROC_SESSION-none} ${ZPROC_ITEM-none}" >>pids; sed -u s/$/x/; echo ended >>ended'}
+  values: {map: {items: [1, {a: 2}, "x y", ""], count: 1, mode: lines}, run: [cat]}
+  none: {map: {items: [], mode: lines}, run: [no-such-command]}
+  show: {run: 'zproc get -n zproc m#/result >result; zproc get -n zproc values#/result >values; cp ended seen', needs: [m, values, none]}
+EOF
+  zproc run -q
+  [ "$(tr -d '[]"' <result | tr , '\n')" = "$(seq 0 499 | sed s/$/x/)" ]
+  [ "$(cat values)" = '[1,{"a":2},"x y",""]' ]
+  [ "$(wc -l <pids)" = 3 ]
+  [ "$(cut -d' ' -f2- pids | sort -u)" = "none none" ]
+  [ "$(wc -l <seen)" = 3 ]
+}
+
+@test "map, mode lines: the item that a process dies of has failed; retries and timeouts are an item's" {
+  manifest <<'EOF'
+version: 1
+workers: {m: {map: {items: [1, 2, 3], count: 1, mode: lines}, run: 'while read -r x; do [ $x != 2 ] || exit 3; echo $x; done'}}
+EOF
+  run -3 --separate-stderr zproc run
+  [[ $stderr == *"m: failed: item 1: exit status 3"* ]]
+  sed -i 's/exit 3/exit 0/; s/mode/keep_going: true, mode/' zproc.yaml
+  run -1 --separate-stderr zproc run
+  [[ $stderr == *"m: failed: item 1: exit status 0, without a line for this item"* ]]
+  [[ $output == *"m | 3"* ]]
+  manifest <<'EOF'
+version: 1
+workers:
+  m: {map: {items: [1, 2, 3], count: 1, mode: lines}, retry: {max: 1, delay: 0}, run: 'while read -r x; do [ $x != 2 ] || [ -e tried ] || { touch tried; exit 3; }; echo $x; done'}
+  t: {map: {items: [0, 100, 0], count: 1, keep_going: true, mode: lines}, timeout: 300ms, optional: true, run: 'while read -r x; do sleep $x; echo $x; done'}
+  show: {run: 'zproc get -n zproc m#/result >result; zproc get -n zproc t#/result >>result', needs: {m: succeeded, t: failed}}
+EOF
+  run -0 --separate-stderr zproc run
+  [ "$(cat result)" = $'[1,2,3]\n[0,null,0]' ]
+  [[ $stderr == *"t: failed: item 1: timed out after 300ms"* ]]
+}
+
+@test "map, mode lines: lines too many, line breaks, a failure at the end, answers kept back" {
+  manifest <<'EOF'
+version: 1
+workers:
+  more: {map: {items: [1, 2], count: 1, mode: lines}, optional: true, run: 'while read -r x; do echo $x; echo more; done'}
+  late: {map: {items: [1], mode: lines}, optional: true, run: 'cat; echo late'}
+  break: {map: {items: ["a\nb"], mode: lines}, optional: true, run: cat}
+  fails: {map: {items: [1, 2], mode: lines}, optional: true, run: 'cat; exit 5'}
+  buffer: {map: {items: [1], mode: lines}, optional: true, timeout: 4s, run: [awk, '{ print }']}
+EOF
+  run -0 --separate-stderr zproc run
+  [[ $stderr == *"more: failed: a process printed a line that no item asked for ('more')"* ]]
+  [[ $stderr == *"late: failed: a process printed a line that no item asked for ('late')"* ]]
+  [[ $stderr == *"break: item 0: failed: the item has a line break"* ]]
+  [[ $stderr == *"fails: failed: a process failed after its last item: exit status 5"* ]]
+  [[ $stderr == *"buffer: a process has read its item and waits for more"*"buffer: failed: item 0: timed out"* ]]
+}
+
+@test "map, mode lines: processes that do not end by themselves are stopped; stop, restart and the run's end" {
+  manifest <<'EOF'
+version: 1
+workers:
+  stays: {map: {range: 2, count: 2, mode: lines}, stop: {grace: 200ms}, run: 'trap "" TERM; cat; while :; do sleep 0.05; done'}
+EOF
+  zproc run -q
+  manifest <<'EOF'
+version: 1
+workers:
+  m: {map: {range: 100, count: 2, mode: lines}, run: 'echo $$ >>pids; while read -r x; do echo $x >>seen; until [ $x -lt 3 ] || [ -e go ]; do sleep 0.02; done; echo $x; done'}
+  holds: {run: 'until [ -e end ]; do sleep 0.02; done'}
+EOF
+  zproc run >out 2>err 3>&- &
+  MAP_PID=$!
+  held() { [ "$(wc -l <seen)" = "$1" ]; } 2>/dev/null
+  poll_until held 5
+  zproc stop m
+  poll_until nothing_runs
+  expect 0 stopped zproc get -n zproc m#/status
+  rm pids seen
+  zproc start m
+  poll_until held 5
+  touch go
+  poll_until held 100
+  rm go seen
+  zproc restart m
+  poll_until held 5
+  touch end
+  kill -TERM "$MAP_PID"
+  map_end 143
+  poll_until nothing_runs
+}
+
 @test "map: items that cannot be read fail the worker, and say why" {
   manifest <<'EOF'
 version: 1
@@ -485,7 +577,10 @@ EOF
   task=$(zproc map --task -- echo :::)
   expect 0 "" zproc results "$task"
   expect_error 2 "*'{}'*not supported yet*" zproc map --task -- echo {} ::: a
-  expect_error 2 "*'--lines' is not supported yet*" zproc map --task --lines -- cat ::: a
+  task=$(seq 100 | zproc map --task --lines -j2 -- sh -c 'echo $$ >>pids; exec sed -u s/$/x/')
+  [ "$(zproc results "$task")" = "$(seq 100 | sed s/$/x/)" ]
+  [ "$(wc -l <pids)" -le 2 ]
+  expect_error 2 "*item 1 has a line break*" zproc map --task --lines -- cat ::: a $'b\nc'
   expect_error 2 "*valid UTF-8*" zproc map --task -- echo ::: $'\xff'
   expect_error 2 "*'--run' needs '--task'*" zproc map --run x -- echo ::: a
   zproc set done true

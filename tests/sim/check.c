@@ -66,7 +66,7 @@ static double least_delay(const struct plan_worker *worker, const struct actor *
 static int failure_status(const struct sup_task *task, const struct actor *actor)
 {
     if (actor->opened && task->parent == SUP_NO_TASK)
-        return task->worker->map.given && !actor->refused ? actor->broken_status
+        return task->worker->map.given && !actor->refused ? map_status(actor)
                : task->state == TASK_TIMEOUT              ? 124
                                                           : 125;
     if (actor->why == WHY_UNHEALTHY)

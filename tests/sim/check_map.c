@@ -23,6 +23,11 @@ void map_item_failed(struct sim *sim, const struct sup_task *run, int status)
     map->broken |= bit;
 }
 
+int map_status(const struct actor *map)
+{
+    return map->broken ? map->broken_status : map->stray_status;
+}
+
 void check_item_spawn(struct sim *sim, const struct sup_task *run)
 {
     struct actor *map = actor_of(sim, run->parent);
@@ -41,7 +46,7 @@ void check_item_spawn(struct sim *sim, const struct sup_task *run)
         fault(sim, "%s begins item %lld twice, or has no such item", run->name, (long long)run->item);
     if (at_once > plan->count)
         fault(sim, "%s has %lld items at once", run->name, (long long)at_once);
-    if (map->broken && !plan->keep_going)
+    if ((map->broken || map->stray_status) && !plan->keep_going)
         fault(sim, "%s begins item %lld after a failure", run->name, (long long)run->item);
     map->begun |= bit;
 }
@@ -71,9 +76,13 @@ void check_map_end(struct sim *sim, const struct sup_task *task)
     if (!map->opened && task->state != TASK_SUCCEEDED)
         return; /* its needs or its `if` */
     bool done = map->begun == all && task->items == map->items && task->runs >= map->items;
-    if (task->state == TASK_SUCCEEDED && (map->broken || map->refused || map->reading || !done))
+    bool failed = map->broken || map->stray_status;
+    if (map->opened && task->worker->map.stays && !map->refused && !map->closed &&
+        task->state != TASK_STOPPED)
+        fault(sim, "%s is over before its processes are", task->name);
+    if (task->state == TASK_SUCCEEDED && (failed || map->refused || map->reading || !done))
         fault(sim, "%s has succeeded, but not all of its items", task->name);
-    if (task->state == TASK_FAILED && !map->broken && !map->refused)
+    if (task->state == TASK_FAILED && !failed && !map->refused)
         fault(sim, "%s has failed, but none of its items", task->name);
     if (task->state == TASK_FAILED && task->worker->map.keep_going && !map->refused && !done)
         fault(sim, "%s has not done all of its items", task->name);

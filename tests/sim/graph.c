@@ -79,6 +79,7 @@ static void map_make(struct sim *sim, struct plan_map *map)
     map->given = true;
     map->count = ONE_OF(sim, 1, 2, 3, 8);
     map->keep_going = chance(sim, 40);
+    map->stays = chance(sim, 40);
 }
 
 static void success_make(struct sim *sim, size_t index, struct plan_worker *worker)

@@ -63,6 +63,10 @@ struct actor {
     int broken_status;
     enum sup_state last_state;
     const char *returned, *output; /* of this attempt; NULL: nothing */
+    /* One whose processes stay: they are there; are told to end; have ended; the status of one that failed
+     * without an item, 0: none has. */
+    bool staying, closing, closed;
+    int stray_status;
     bool halted; /* an instance of its matrix has failed: it is to end, and not to start again by itself */
 };
 
@@ -174,6 +178,7 @@ void plans_release(struct sim *sim);
 bool is_parent(const struct sup_task *task); /* a trigger or a map: it has no process of its own */
 bool is_item(const struct sup_task *task);
 void map_item_failed(struct sim *sim, const struct sup_task *run, int status);
+int map_status(const struct actor *map); /* of one that has failed */
 void check_item_spawn(struct sim *sim, const struct sup_task *run);
 void check_map_record(struct sim *sim, const struct sup_task *task);
 void check_map_end(struct sim *sim, const struct sup_task *task);

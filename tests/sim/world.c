@@ -112,6 +112,14 @@ static void changes_draw(struct sim *sim, struct sup_ref ref)
     happen(sim, random_range(sim, 0, 300), HAPPEN_CHANGE, event)->owed = true;
 }
 
+/* A process of a map that stays fails between two items, or its item never gets its line. */
+static void stray_draw(struct sim *sim, uint32_t map, int64_t delay)
+{
+    struct sup_event event = {.kind = SUP_LINES_FAILED, .ref = {map, 0}, .text = STR("a line too many")};
+    event.status = (int)random_range(sim, 1, 125);
+    happen(sim, delay, HAPPEN_EVENT, event);
+}
+
 static const char *const digits[ITEMS_MAX] = {"0", "1", "2", "3", "4", "5", "6", "7"};
 
 static void spawned(struct sim *sim, const struct sup_event *event)
@@ -133,6 +141,13 @@ static void spawned(struct sim *sim, const struct sup_event *event)
                (struct sup_event){.kind = SUP_RETURNED,
                                   .ref = event->ref,
                                   .text = is_item(&task) ? end.text : str_of("[\"returned\"]")});
+    if (task.worker->map.stays && chance(sim, 5))
+        stray_draw(sim, task.parent, random_range(sim, 0, 1500));
+    if (task.worker->map.stays && end.signal == 0 && chance(sim, 5)) {
+        end.kind = SUP_UNDONE;
+        end.status = 1;
+        end.text = STR("no line for this item");
+    }
     happen(sim, random_range(sim, 0, chance(sim, 15) ? 10000 : 1500), HAPPEN_EVENT, end);
 }
 
@@ -217,6 +232,21 @@ static void items_come(struct actor *actor, const struct sup_event *event)
     actor->reading = false;
     actor->refused = event->kind == SUP_ITEMS_FAILED;
     actor->items = actor->refused ? 0 : (int)event->number;
+    actor->staying = !actor->refused;
+    actor->closing = actor->closed = false;
+    actor->stray_status = 0;
+}
+
+static void lines_end(struct sim *sim, uint32_t task)
+{
+    struct actor *actor = actor_of(sim, task);
+    int64_t delay = chance(sim, 50) ? 0 : random_range(sim, 0, 1000);
+    if (actor->closing)
+        fault(sim, "the processes of a map are told twice to end");
+    actor->closing = true;
+    if (chance(sim, 10))
+        stray_draw(sim, task, delay);
+    happen(sim, delay, HAPPEN_EVENT, (struct sup_event){.kind = SUP_LINES_ENDED, .ref = {task, 0}});
 }
 
 /* ---- Triggers ---- */
@@ -327,8 +357,11 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
     case SUP_ITEMS:
         items_read(sim, effect->ref.task);
         break;
+    case SUP_LINES_END:
+        lines_end(sim, effect->ref.task);
+        break;
     case SUP_DISARM:
-        actor->armed = actor->reading = false;
+        actor->armed = actor->reading = actor->staying = actor->closing = false;
         break;
     case SUP_SEND_FENCE:
         happen_in_order(sim, HAPPEN_EVENT, (struct sup_event){.kind = SUP_FENCE, .number = effect->number});
@@ -358,16 +391,17 @@ static void effect_do(struct sim *sim, const struct sup_effect *effect)
 }
 
 const char *const effect_names[SUP_END + 1] = {
-    "spawn", "probe",  "probe_end", "guard",     "guard_end", "ask_output", "terminate",
-    "kill",  "ask_if", "await",     "await_end", "arm",       "disarm",     "items",
-    "fence", "status", "forget",    "renew",     "remove",    "say",        "end",
+    "spawn",  "probe",  "probe_end", "guard",  "guard_end", "ask_output", "terminate", "kill",
+    "ask_if", "await",  "await_end", "arm",    "disarm",    "items",      "lines_end", "fence",
+    "status", "forget", "renew",     "remove", "say",       "end",
 };
 const char *const event_names[SUP_RELOAD + 1] = {
-    "begin",         "tick",           "spawned",     "spawn_failed", "probes_hold", "unhealthy",
-    "output",        "ended",          "returned",    "condition",    "if",          "trigger",
-    "trigger_lost",  "trigger_failed", "items_come",  "items_failed", "clock",       "fence",
-    "stop",          "down",           "server_lost", "start_tasks",  "stop_tasks",  "restart_tasks",
-    "files_changed", "scale",          "add",         "reload",
+    "begin",        "tick",           "spawned",       "spawn_failed",  "probes_hold", "unhealthy",
+    "output",       "ended",          "returned",      "condition",     "if",          "trigger",
+    "trigger_lost", "trigger_failed", "items_come",    "items_failed",  "undone",      "lines_failed",
+    "lines_ended",  "clock",          "fence",         "stop",          "down",        "server_lost",
+    "start_tasks",  "stop_tasks",     "restart_tasks", "files_changed", "scale",       "add",
+    "reload",
 };
 
 static void effect_show(const struct sim *sim, const struct sup_effect *effect)
@@ -463,6 +497,7 @@ static bool process_fits(struct sim *sim, const struct sup_event *event)
         return same && actor->asked;
     case SUP_ENDED:
     case SUP_RETURNED:
+    case SUP_UNDONE:
         return same && actor->alive;
     case SUP_PROBES_HOLD:
         return same && actor->probing;
@@ -480,6 +515,10 @@ static bool process_fits(struct sim *sim, const struct sup_event *event)
     case SUP_ITEMS_COME:
     case SUP_ITEMS_FAILED:
         return actor->reading;
+    case SUP_LINES_FAILED:
+        return actor->staying && !actor->closed;
+    case SUP_LINES_ENDED:
+        return actor->closing;
     default:
         return true;
     }
@@ -511,12 +550,17 @@ static void process_event(struct sim *sim, const struct sup_event *event)
     } else if (event->kind == SUP_CONDITION) {
         actor->awaiting = false;
         actor->condition = true;
-    } else if (event->kind == SUP_ENDED || event->kind == SUP_SPAWN_FAILED) {
+    } else if (event->kind == SUP_ENDED || event->kind == SUP_UNDONE || event->kind == SUP_SPAWN_FAILED) {
         over(sim, actor, event);
     } else if (event->kind == SUP_TRIGGER_LOST || event->kind == SUP_TRIGGER_FAILED) {
         actor->lost = true;
     } else if (event->kind == SUP_ITEMS_COME || event->kind == SUP_ITEMS_FAILED) {
         items_come(actor, event);
+    } else if (event->kind == SUP_LINES_FAILED) {
+        actor->stray_status = actor->stray_status ? actor->stray_status : event->status;
+    } else if (event->kind == SUP_LINES_ENDED) {
+        actor->closing = false;
+        actor->closed = true;
     }
     world_step(sim, *event);
 }
@@ -548,6 +592,8 @@ static void noise(struct sim *sim)
     event.kind = (enum sup_event_kind)random_range(sim, SUP_TICK, SUP_FENCE);
     bool known = event.kind == SUP_TRIGGER_LOST || event.kind == SUP_TRIGGER_FAILED;
     if ((event.kind == SUP_ITEMS_COME || event.kind == SUP_ITEMS_FAILED) && actor->reading)
+        return;
+    if ((event.kind == SUP_LINES_FAILED || event.kind == SUP_LINES_ENDED) && actor->staying)
         return;
     if ((known && (actor->opened || actor->armed)) || event.kind == SUP_CLOCK)
         return;
