@@ -57,6 +57,8 @@ struct samples {
 };
 void samples_add(struct samples *samples, double value);
 double samples_median(struct samples *samples); /* sorts */
+/* What so much of them (0 to 1) does not exceed; sorts. */
+double samples_least(struct samples *samples, double part);
 void samples_release(struct samples *samples);
 double now_ns(void);
 
@@ -160,6 +162,7 @@ void trip_rows(struct bench *bench);
 void watch_rows(struct bench *bench);
 void many_rows(struct bench *bench);
 void load_rows(struct bench *bench);
+void hostile_rows(struct bench *bench);
 void durable_rows(struct bench *bench);
 void run_rows(struct bench *bench);
 void worker_rows(struct bench *bench);

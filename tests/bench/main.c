@@ -9,10 +9,10 @@ static const struct {
     const char *name;
     void (*rows)(struct bench *bench);
 } parts[] = {
-    {"fresh", fresh_rows},     {"trips", trip_rows},      {"watches", watch_rows}, {"many", many_rows},
-    {"load", load_rows},       {"durable", durable_rows}, {"run", run_rows},       {"workers", worker_rows},
-    {"restart", restart_rows}, {"output", output_rows},   {"idle", idle_rows},     {"jobs", job_rows},
-    {"maps", map_rows},
+    {"fresh", fresh_rows},    {"trips", trip_rows},      {"watches", watch_rows},   {"many", many_rows},
+    {"load", load_rows},      {"hostile", hostile_rows}, {"durable", durable_rows}, {"run", run_rows},
+    {"workers", worker_rows}, {"restart", restart_rows}, {"output", output_rows},   {"idle", idle_rows},
+    {"jobs", job_rows},       {"maps", map_rows},
 };
 
 static bool wanted(const char *name, int argc, char **argv)

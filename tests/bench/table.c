@@ -25,12 +25,17 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double samples_median(struct samples *samples)
+double samples_least(struct samples *samples, double part)
 {
     if (samples->count == 0)
         return 0;
     qsort(samples->values, samples->count, sizeof *samples->values, compare);
-    return samples->values[samples->count / 2];
+    return samples->values[(size_t)((double)samples->count * part)];
+}
+
+double samples_median(struct samples *samples)
+{
+    return samples_least(samples, 0.5);
 }
 
 void samples_release(struct samples *samples)
