@@ -44,7 +44,7 @@ keyed_start() {
   echo '{"ns":"default","key":"a","value":1}' >lines
   keyed_start
   local command commands=("get k" "set k 1" "watch k" "watch k -- true" "events" "atomic a=1" "atomic -- true"
-    "txn --then a=1" ping stats dump "load lines" go-live
+    "txn --then a=1" ping stats dump "load lines" "go-live --session s"
     ps "wait w" "logs w" "logs -f w" "start w" "stop w" "restart w" "signal TERM w" "scale w=2" "spawn w -- true"
     down reload "attach w" "results w" "map --task -- true ::: 1" "run --server $ZPROC_ADDRESS -- true")
   local keyed=$ZPROC_ADDRESS
