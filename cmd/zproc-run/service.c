@@ -106,7 +106,7 @@ void services_check(struct run *run)
 
 void services_close(struct run *run)
 {
-    if (!run->services.parked || run->state.closed)
+    if (run->state.closed)
         return;
     parked_check(run, true);
     run_work(run);

@@ -74,6 +74,16 @@ END
   run_end 0
 }
 
+@test "the stop that ends the run is answered, however fast the server goes" {
+  manifest <<<'{version: 1, workers: {keep: {run: [sleep, 1000]}}}'
+  for _ in $(seq 30); do
+    run_start
+    poll_until is keep ready
+    expect 0 143 zproc stop keep
+    run_end 0
+  done
+}
+
 @test "a run whose jobs were all stopped by hand ends with 0; one of services goes on" {
   manifest <<'END'
 version: 1
