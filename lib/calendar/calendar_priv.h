@@ -26,6 +26,7 @@ struct zone {
     size_t count, capacity;
 };
 void zone_shift(struct zone *zone, int64_t at, int64_t offset);
+size_t zone_shifts_until(const struct zone *zone, int64_t at); /* how many; one at that time counts */
 
 /* rule.c: adds the shifts of a rule from the year on, and sets `first` where there are none. */
 bool rule_apply(struct zone *zone, struct str rule, int64_t year, struct err *err);

@@ -50,25 +50,11 @@ static bool local_next(const struct cron *cron, int64_t from, int64_t to, int64_
     return false;
 }
 
-/* Number of shifts up to a time. */
-static size_t shifts_before(const struct zone *zone, int64_t at)
-{
-    size_t low = 0, high = zone->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (zone->shifts[middle].at <= at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 int64_t cron_next(const struct cron *cron, const struct zone *zone, int64_t after)
 {
     bool hourly = cron->hours == 0xffffff;
     int64_t from = floor_div(after, 1000) + 1, limit = from + YEARS_AHEAD * (int64_t)366 * DAY_S, found;
-    for (size_t i = shifts_before(zone, from); from < limit; i++) {
+    for (size_t i = zone_shifts_until(zone, from); from < limit; i++) {
         int64_t offset = i > 0 ? zone->shifts[i - 1].offset : zone->first;
         int64_t before = i > 1 ? zone->shifts[i - 2].offset : zone->first;
         int64_t begin = i > 0 ? zone->shifts[i - 1].at : INT64_MIN;

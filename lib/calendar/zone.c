@@ -28,7 +28,7 @@ void zone_shift(struct zone *zone, int64_t at, int64_t offset)
     zone->shifts[zone->count++] = (struct shift){at, offset};
 }
 
-int64_t zone_offset(const struct zone *zone, int64_t at)
+size_t zone_shifts_until(const struct zone *zone, int64_t at)
 {
     size_t low = 0, high = zone->count;
     while (low < high) {
@@ -38,7 +38,13 @@ int64_t zone_offset(const struct zone *zone, int64_t at)
         else
             high = middle;
     }
-    return low > 0 ? zone->shifts[low - 1].offset : zone->first;
+    return low;
+}
+
+int64_t zone_offset(const struct zone *zone, int64_t at)
+{
+    size_t count = zone_shifts_until(zone, at);
+    return count > 0 ? zone->shifts[count - 1].offset : zone->first;
 }
 
 /* ---- TZif ---- */

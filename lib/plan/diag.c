@@ -21,10 +21,8 @@ static void caret_print(struct buf *buf, const struct plan_problem *problem, boo
 {
     struct str text = str_of(problem->text);
     size_t pos = 0;
-    for (size_t column = 1; column < problem->column; column++) {
-        if (pos >= text.len) {
-            if (column + 1 < problem->column)
-                return; /* beyond what is shown */
+    for (size_t column = 1; column < problem->caret; column++) {
+        if (pos >= text.len) { /* behind the end of the line */
             buf_add_char(buf, ' ');
             break;
         }
@@ -145,6 +143,21 @@ static void printable_add(struct buf *buf, struct str text, size_t limit)
     }
 }
 
+/* Adds what of a line is near a column; returns where that column is in it. */
+static size_t line_add(struct buf *buf, struct str line, size_t column)
+{
+    if (column <= SHOWN_MAX) {
+        printable_add(buf, line, SHOWN_MAX);
+        return column;
+    }
+    size_t pos = 0, hidden = 0;
+    for (; hidden < column - SHOWN_MAX / 2 && pos < line.len; hidden++)
+        pos += character_length(line, pos);
+    buf_add_text(buf, "…");
+    printable_add(buf, (struct str){line.data + pos, line.len - pos}, SHOWN_MAX);
+    return column - hidden + 1;
+}
+
 void diag_init(struct diag *diag, struct plan_memory *memory, struct plan_problems *problems)
 {
     *diag = (struct diag){.memory = memory,
@@ -199,14 +212,14 @@ static void problem_store(struct diag *diag, const struct source *source, size_t
     struct plan_problems *problems = diag->problems;
     mem_grow(problems->items, problems->capacity, problems->count);
     AUTO_BUF struct buf text = {0};
-    if (line)
-        printable_add(&text, source_line(source, line), SHOWN_MAX);
+    size_t caret = line ? line_add(&text, source_line(source, line), column) : 0;
     problems->items[problems->count++] = (struct plan_problem){
         .file = mem_text(source->file),
         .order = source->number,
         .line = line,
         .column = column,
         .message = message,
+        .caret = caret,
         .text = line ? buf_detach(&text) : NULL,
     };
 }

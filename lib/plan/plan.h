@@ -13,7 +13,8 @@ struct plan_problem {
     size_t order; /* of the file among those of the manifest */
     size_t line, column;
     char *message; /* with "did you mean" where there is a near name */
-    char *text;    /* the line itself, for the caret */
+    char *text;    /* the line itself, of a long one what is near the column */
+    size_t caret;  /* the column within text */
 };
 struct plan_problems {
     struct plan_problem *items;
