@@ -103,8 +103,11 @@ void control_log(struct run *run, const char *path)
     (void)!send(run->control.fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* Called when all is removed that control_leave told of: the guardian has nothing to clean up. */
 void control_close(struct run *run)
 {
+    if (run->control.fd >= 0)
+        (void)!send(run->control.fd, ".\n", 2, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (run->control.watcher)
         watcher_free(run->control.watcher);
     run->control.watcher = NULL;

@@ -465,7 +465,6 @@ static void release(struct run *run)
     sink_flush(&run->errors, run->lossy ? time_now_ms() + END_MS : -1);
     export_close(run);
     folder_close(&run->folder);
-    control_close(run);
     clock_close(run);
     key_close(run);
     size_t at = 0;
@@ -493,6 +492,7 @@ static void release(struct run *run)
     if (run->children)
         children_free(run->children);
     bounds_close(run->bounds);
+    control_close(run);
     if (run->loop)
         loop_free(run->loop);
     free(run->address);

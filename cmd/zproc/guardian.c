@@ -96,11 +96,9 @@ static void wait_end(struct guardian *guardian)
 
 /* One line of what the supervisor left word of: a path, a tab, and what the file must hold ("" for anything).
  */
-static void remove_left(struct guardian *guardian, char *line)
+static void remove_left(char *line)
 {
     char *tab = strchr(line, '\t');
-    if (line[0] == '>' && !guardian->log)
-        guardian->log = mem_text(line + 1);
     if (!tab)
         return;
     *tab = '\0';
@@ -115,23 +113,39 @@ static void remove_left(struct guardian *guardian, char *line)
         unlink(line);
 }
 
+/* A supervisor that comes to its end in order says so with a last line "." and leaves nothing: what stands
+ * there now is another's. */
+static bool is_in_order(const struct buf *text)
+{
+    static const char word[] = "\n.\n";
+    size_t len = sizeof word - 1;
+    return text->len < len ? str_equal(buf_str(text), str_of(".\n"))
+                           : memcmp(text->data + text->len - len, word, len) == 0;
+}
+
 static void remove_all_left(struct guardian *guardian)
 {
     AUTO_BUF struct buf text = {0};
     char *rest = NULL;
     ssize_t got;
+    buf_add_text(&text, "");
     while ((got = recv(guardian->control, buf_reserve(&text, 4096), 4096, MSG_DONTWAIT)) > 0)
         buf_commit(&text, (size_t)got);
-    for (char *line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        remove_left(guardian, line);
+    bool in_order = is_in_order(&text);
+    for (char *line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        if (line[0] == '>' && !guardian->log)
+            guardian->log = mem_text(line + 1);
+        else if (!in_order)
+            remove_left(line);
+    }
 }
 
 static int clean_up(struct guardian *guardian)
 {
     size_t left = tree_kill_all(time_now_ms() + KILL_MS, PROC_SPARED);
+    remove_all_left(guardian);
     if (WIFEXITED(guardian->status))
         return WEXITSTATUS(guardian->status);
-    remove_all_left(guardian);
     int number = WTERMSIG(guardian->status);
     AUTO_BUF struct buf line = {0};
     buf_add_format(&line, "zproc: the supervisor was killed by signal %d (%s); ", number, strsignal(number));
@@ -141,7 +155,6 @@ static int clean_up(struct guardian *guardian)
         buf_add_format(&line, "%zu processes that it had started could not be ended\n", left);
     AUTO_FD int log = guardian->log ? open(guardian->log, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC) : -1;
     (void)fd_write_all(log >= 0 ? log : STDERR_FILENO, line.data, line.len);
-    free(guardian->log);
     return 125;
 }
 
@@ -194,5 +207,7 @@ int guardian_run_background(char *const *argv, int report, struct err *err)
     if (report >= 0)
         go_silent(&guardian);
     wait_end(&guardian);
-    return clean_up(&guardian);
+    int status = clean_up(&guardian);
+    free(guardian.log);
+    return status;
 }
