@@ -111,10 +111,15 @@ static bool bind_closed(int fd, const struct address *address, struct err *err)
     umask(mask);
     if (!bound && number == EADDRINUSE)
         return live(address, err);
-    if (!bound || listen(fd, BACKLOG) != 0)
-        return err_errno(err, bound ? errno : number, "cannot listen at 'ipc://%s%s'",
-                         address->kind == ADDRESS_ABSTRACT ? "@" : "", address->path);
-    return true;
+    if (bound && listen(fd, BACKLOG) == 0)
+        return true;
+    if (bound) {
+        number = errno;
+        if (address->kind != ADDRESS_ABSTRACT)
+            unlink(address->path);
+    }
+    return err_errno(err, number, "cannot listen at 'ipc://%s%s'",
+                     address->kind == ADDRESS_ABSTRACT ? "@" : "", address->path);
 }
 
 int socket_listen(const struct address *address, struct socket_file *file, struct err *err)
