@@ -1,6 +1,6 @@
 /* Preloaded into the programs of one name: their n-th call of one function fails, or that and every later
- * one. ZPROC_INJECT is "PROGRAM CALL N ERRNO", with a '+' after N for every later one too; each failure is
- * noted in the file ZPROC_INJECT_LOG. Without '+' the first process that gets there is the only one. */
+ * one. ZPROC_INJECT is "PROGRAM CALL N ERRNO", with a '+' after N for every later one too; how many failed is
+ * counted in the file ZPROC_INJECT_COUNT. Without '+' the first process that gets there is the only one. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,6 +19,8 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,7 +35,7 @@ static long first;
 static int number;
 static bool later;
 static long count;
-static const char *log_path;
+static int *failures;                  /* of all processes; in the file ZPROC_INJECT_COUNT */
 static uintptr_t code_start, code_end; /* of the program itself, without its libraries */
 
 /* The program comes first. */
@@ -51,13 +53,15 @@ static int program_find(struct dl_phdr_info *info, size_t size, void *ctx)
     return 1;
 }
 
+static int *counter_map(const char *path);
+
 __attribute__((constructor)) static void inject_open(void)
 {
     const char *rule = getenv("ZPROC_INJECT");
     char path[4096], plus = 0;
     ssize_t len = rule ? readlink("/proc/self/exe", path, sizeof path - 1) : -1;
-    log_path = getenv("ZPROC_INJECT_LOG");
-    if (len < 0 || !log_path)
+    const char *file = getenv("ZPROC_INJECT_COUNT");
+    if (len < 0 || !file)
         return;
     path[len] = '\0';
     char call[sizeof wanted];
@@ -66,6 +70,9 @@ __attribute__((constructor)) static void inject_open(void)
     if (sscanf(rule, "%63s %31s %ld%c%d", program, call, &n, &plus, &error) != 5 ||
         strcmp(strrchr(path, '/') + 1, program) != 0)
         return;
+    failures = counter_map(file);
+    if (!failures)
+        return;
     dl_iterate_phdr(program_find, NULL);
     first = n;
     later = plus == '+';
@@ -73,18 +80,16 @@ __attribute__((constructor)) static void inject_open(void)
     memcpy(wanted, call, sizeof wanted);
 }
 
-/* By system call: these functions are ours here. */
-static bool note(const char *call, long n)
+/* By system call: these functions are ours here. Mapped at once, because a program may bar itself from files
+ * later. */
+static int *counter_map(const char *path)
 {
-    char line[128];
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | (later ? 0 : O_EXCL);
-    long fd = syscall(SYS_openat, AT_FDCWD, log_path, flags, 0666);
-    if (fd < 0)
-        return later;
-    int len = snprintf(line, sizeof line, "%s %ld %s %ld\n", program, syscall(SYS_getpid), call, n);
-    syscall(SYS_write, fd, line, (size_t)len);
+    long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 || syscall(SYS_ftruncate, fd, sizeof *failures) != 0)
+        return NULL;
+    long mapped = syscall(SYS_mmap, NULL, sizeof *failures, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);
     syscall(SYS_close, fd);
-    return true;
+    return mapped > 0 ? (int *)mapped : NULL;
 }
 
 /* Whether this call fails; errno is set then. */
@@ -93,7 +98,9 @@ static bool strikes(const char *call)
     if (!wanted[0] || strcmp(call, wanted) != 0)
         return false;
     long n = __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
-    if (n < first || (!later && n > first) || !note(call, n))
+    if (n < first || (!later && n > first))
+        return false;
+    if (__atomic_fetch_add(failures, 1, __ATOMIC_RELAXED) > 0 && !later)
         return false;
     errno = number;
     return true;
@@ -120,10 +127,34 @@ static void real_find(void *slot, const char *name)
         return strikes(#name) ? (failed) : real arguments;                                                   \
     }
 
-WRAP(ssize_t, -1, write, (int fd, const void *data, size_t len), (fd, data, len))
+/* Libraries write to pipes of their own with these, which never fail in truth, and end the process. */
+ssize_t write(int fd, const void *data, size_t len)
+{
+    static ssize_t (*real)(int, const void *, size_t);
+    if (!real)
+        real_find(&real, "write");
+    return is_ours(__builtin_return_address(0)) && strikes("write") ? -1 : real(fd, data, len);
+}
+
+ssize_t read(int fd, void *data, size_t len)
+{
+    static ssize_t (*real)(int, void *, size_t);
+    if (!real)
+        real_find(&real, "read");
+    return is_ours(__builtin_return_address(0)) && strikes("read") ? -1 : real(fd, data, len);
+}
+
+/* What does not wait is not interrupted. */
+pid_t waitpid(pid_t pid, int *status, int flags)
+{
+    static pid_t (*real)(pid_t, int *, int);
+    if (!real)
+        real_find(&real, "waitpid");
+    return !(flags & WNOHANG) && strikes("waitpid") ? -1 : real(pid, status, flags);
+}
+
 WRAP(ssize_t, -1, pwrite, (int fd, const void *data, size_t len, off_t at), (fd, data, len, at))
 WRAP(ssize_t, -1, writev, (int fd, const struct iovec *parts, int len), (fd, parts, len))
-WRAP(ssize_t, -1, read, (int fd, void *data, size_t len), (fd, data, len))
 WRAP(ssize_t, -1, pread, (int fd, void *data, size_t len, off_t at), (fd, data, len, at))
 WRAP(ssize_t, -1, send, (int fd, const void *data, size_t len, int flags), (fd, data, len, flags))
 WRAP(ssize_t, -1, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
@@ -174,7 +205,18 @@ WRAP(ssize_t, -1, readlink, (const char *path, char *to, size_t size), (path, to
 WRAP(DIR *, NULL, opendir, (const char *path), (path))
 WRAP(int, -1, chdir, (const char *path), (path))
 WRAP(pid_t, -1, fork, (void), ())
-WRAP(pid_t, -1, waitpid, (pid_t pid, int *status, int flags), (pid, status, flags))
+WRAP(int, -1, execv, (const char *path, char *const *argv), (path, argv))
+WRAP(int, -1, access, (const char *path, int mode), (path, mode))
+WRAP(char *, NULL, realpath, (const char *path, char *to), (path, to))
+WRAP(DIR *, NULL, fdopendir, (int fd), (fd))
+WRAP(int, -1, scandir,
+     (const char *path, struct dirent ***names, int (*choose)(const struct dirent *),
+      int (*order)(const struct dirent **, const struct dirent **)),
+     (path, names, choose, order))
+WRAP(int, -1, mkostemp, (char *name, int flags), (name, flags))
+WRAP(int, -1, fstatat, (int dir, const char *path, struct stat *info, int flags), (dir, path, info, flags))
+WRAP(int, -1, getrlimit, (__rlimit_resource_t what, struct rlimit *limit), (what, limit))
+WRAP(int, -1, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit), (what, limit))
 WRAP(int, -1, execve, (const char *path, char *const *argv, char *const *env), (path, argv, env))
 WRAP(int, -1, execvp, (const char *path, char *const *argv), (path, argv))
 
@@ -191,6 +233,70 @@ WRAP(int, -1, accept4, (int fd, struct sockaddr *address, socklen_t *len, int fl
 /* The stack of the new process is its own; what comes after its memory is not used here. */
 int clone(int (*run)(void *), void *stack, int flags, void *arg, ...);
 WRAP(int, -1, clone, (int (*run)(void *), void *stack, int flags, void *arg, ...), (run, stack, flags, arg))
+
+/* What the programs call by number, among it what stands before a function of libc in the server. */
+static const char *number_name(long call)
+{
+    switch (call) {
+    case SYS_accept4:
+        return "accept4";
+    case SYS_recvfrom:
+        return "recv";
+    case SYS_pidfd_open:
+        return "pidfd_open";
+    case SYS_landlock_create_ruleset:
+    case SYS_landlock_add_rule:
+    case SYS_landlock_restrict_self:
+        return "landlock";
+    default:
+        return "";
+    }
+}
+
+long syscall(long call, ...)
+{
+    static long (*real)(long, ...);
+    long given[6];
+    va_list rest;
+    va_start(rest, call);
+    for (int i = 0; i < 6; i++)
+        given[i] = va_arg(rest, long);
+    va_end(rest);
+    if (!real)
+        real_find(&real, "syscall");
+    if (is_ours(__builtin_return_address(0)) && strikes(number_name(call)))
+        return -1;
+    return real(call, given[0], given[1], given[2], given[3], given[4], given[5]);
+}
+
+/* Its third argument is a number or a pointer, or none. */
+int fcntl(int fd, int what, ...)
+{
+    static int (*real)(int, int, ...);
+    va_list rest;
+    va_start(rest, what);
+    void *given = va_arg(rest, void *);
+    va_end(rest);
+    if (!real)
+        real_find(&real, "fcntl");
+    return is_ours(__builtin_return_address(0)) && strikes("fcntl") ? -1 : real(fd, what, given);
+}
+
+int prctl(int what, ...)
+{
+    static int (*real)(int, ...);
+    unsigned long given[4];
+    va_list rest;
+    va_start(rest, what);
+    for (int i = 0; i < 4; i++)
+        given[i] = va_arg(rest, unsigned long);
+    va_end(rest);
+    if (!real)
+        real_find(&real, "prctl");
+    return is_ours(__builtin_return_address(0)) && strikes("prctl")
+               ? -1
+               : real(what, given[0], given[1], given[2], given[3]);
+}
 
 static int open_any(const char *call, int dir, const char *path, int flags, mode_t mode)
 {
