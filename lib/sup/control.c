@@ -200,6 +200,15 @@ static bool name_allows(const struct sup *sup, const char *name, struct err *err
     return over || err_set(err, ERR_CONFLICT, "there is a worker '%s' already, and it has not ended", name);
 }
 
+/* What joins under the name of another may be needed by what it needs, or soon be. */
+static bool needs_allow_name(const struct sup *sup, const struct plan *plan, size_t worker, struct err *err)
+{
+    const char *name = plan->workers[worker].name;
+    const struct group *group = table_get(&sup->names, str_of(name));
+    return !group || !reload_leads(sup, plan, worker, group, true) ||
+           err_set(err, ERR_CONFLICT, "'%s' cannot need what needs it; give it another name", name);
+}
+
 bool sup_allows(const struct sup *sup, const struct sup_event *event, struct err *err)
 {
     if (sup->phase != PHASE_GOING)
@@ -215,6 +224,7 @@ bool sup_allows(const struct sup *sup, const struct sup_event *event, struct err
     if (sup->finishing && !(group && (size_t)event->number <= group->tasks.count))
         return err_set(err, ERR_CONFLICT, "nothing new starts after a failure ('fail: finish')");
     if (event->kind == SUP_ADD)
-        return name_allows(sup, event->plan->workers[event->number].name, err);
+        return name_allows(sup, event->plan->workers[event->number].name, err) &&
+               needs_allow_name(sup, event->plan, (size_t)event->number, err);
     return group || event->kind == SUP_RELOAD || needs_allow(sup, event, err);
 }

@@ -3,7 +3,8 @@
 #include "sup_priv.h"
 
 struct recount {
-    uint32_t open, live, slots, jobs, runs_open, runs_drained, drains;
+    uint32_t open, live, slots, jobs, runs_open, runs_drained, drains, replacing;
+    bool leaving;
 };
 
 static void recount_task(struct recount *sum, const struct task *task)
@@ -161,6 +162,10 @@ static const char *counters_check(const struct sup *sup, const struct recount *s
         return "open or living tasks are miscounted";
     if (sum->jobs != sup->jobs || sum->drains != sup->drains)
         return "jobs or triggers are miscounted";
+    if (sum->replacing != sup->replacing)
+        return "workers that are being replaced are miscounted";
+    if (sup->phase == PHASE_GOING && sup->deferred.count > 0 && !sum->leaving)
+        return "a worker is not replaced, and nothing is in its way";
     if (sum->runs_open != sup->runs_open || sum->runs_drained != sup->runs_drained)
         return "trigger runs are miscounted";
     if (sup->plan->run.jobs > 0 && sup->slots > sup->plan->run.jobs)
@@ -204,6 +209,8 @@ const char *sup_invariant(const struct sup *sup)
     for (size_t i = 0; i < sup->groups.count && !broken; i++) {
         const struct group *group = group_at(sup, i);
         broken = group_check(group);
+        sum.replacing += group->next_plan != NULL;
+        sum.leaving |= group->leaving.count > 0;
         if (!broken)
             broken = list_check(sup, &group->tasks, &sum);
         if (!broken)

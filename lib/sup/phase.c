@@ -76,10 +76,11 @@ bool phase_act(struct sup *sup)
     return true;
 }
 
-/* Every job is final, and what the triggers with drain have begun is over. */
+/* Every job is final, and what the triggers with drain have begun is over. Of a worker that is being replaced
+ * a job may come. */
 static bool quiet(const struct sup *sup)
 {
-    return sup->has_job && sup->jobs == 0 && sup->runs_drained == 0;
+    return sup->has_job && sup->jobs == 0 && sup->runs_drained == 0 && sup->replacing == 0;
 }
 
 static bool all_done(const struct sup *sup)

@@ -3,6 +3,49 @@
 
 #include <stdlib.h>
 
+/* ---- Circles: what is being replaced has its old needs until nothing of it is left ---- */
+
+struct walk {
+    const struct sup *sup;
+    bool *seen; /* by group */
+    const struct group **open;
+    size_t open_count;
+};
+
+static void walk_to(struct walk *walk, const struct group *group)
+{
+    if (!group || walk->seen[group->index])
+        return;
+    walk->seen[group->index] = true;
+    walk->open[walk->open_count++] = group;
+}
+
+static void walk_needs(struct walk *walk, const struct plan *plan, size_t worker)
+{
+    for (size_t i = 0; i < plan->workers[worker].need_count; i++)
+        walk_to(walk, table_get(&walk->sup->names,
+                                str_of(plan->workers[plan->workers[worker].needs[i].worker].name)));
+}
+
+bool reload_leads(const struct sup *sup, const struct plan *plan, size_t worker, const struct group *to,
+                  bool ahead)
+{
+    AUTO_FREE bool *seen = mem_array(sup->groups.count + 1, sizeof *seen);
+    AUTO_FREE const struct group **open = mem_array(sup->groups.count + 1, sizeof *open);
+    struct walk walk = {.sup = sup, .seen = seen, .open = open};
+    walk_needs(&walk, plan, worker);
+    while (walk.open_count > 0 && !seen[to->index]) {
+        const struct group *group = open[--walk.open_count];
+        for (size_t i = 0; i < group->need_count; i++)
+            walk_to(&walk, group->needs[i].group);
+        if (ahead && group->next_plan)
+            walk_needs(&walk, group->next_plan, group->next);
+    }
+    return seen[to->index];
+}
+
+/* ---- Groups ---- */
+
 static void group_define(struct sup *sup, struct group *group, const struct plan *plan, size_t worker)
 {
     table_remove(&sup->names, str_of(group->worker->name));
@@ -11,12 +54,19 @@ static void group_define(struct sup *sup, struct group *group, const struct plan
     table_put(&sup->names, str_of(group->worker->name), group);
 }
 
+static void group_await_next(struct sup *sup, struct group *group, const struct plan *plan, size_t worker)
+{
+    sup->replacing += !group->next_plan - !plan;
+    group->next_plan = plan;
+    group->next = worker;
+}
+
 /* The new worker of a group in which nothing is left. */
-static void group_become(struct sup *sup, struct group *group, const struct plan *plan, size_t worker)
+static void group_become(struct sup *sup, struct group *group)
 {
     group_unlink(group);
-    group_define(sup, group, plan, worker);
-    group->next_plan = NULL;
+    group_define(sup, group, group->next_plan, group->next);
+    group_await_next(sup, group, NULL, 0);
     group_link(sup, group);
     dormant_mark(sup);
     instances_make(sup, group);
@@ -25,8 +75,7 @@ static void group_become(struct sup *sup, struct group *group, const struct plan
 
 static void group_replace(struct sup *sup, struct group *group, const struct plan *plan, size_t worker)
 {
-    group->next_plan = plan;
-    group->next = worker;
+    group_await_next(sup, group, plan, worker);
     group->removed = false;
     group_empty(sup, group, "replaced");
     if (group->leaving.count == 0)
@@ -36,7 +85,7 @@ static void group_replace(struct sup *sup, struct group *group, const struct pla
 static void group_remove(struct sup *sup, struct group *group)
 {
     group->removed = true;
-    group->next_plan = NULL;
+    group_await_next(sup, group, NULL, 0);
     group_empty(sup, group, "removed");
     if (group->leaving.count == 0)
         list_add(&sup->vacated, group);
@@ -50,13 +99,29 @@ static void group_join(struct sup *sup, const struct plan *plan, size_t worker)
     group_replace(sup, group, plan, worker);
 }
 
+/* It is another way to be what it is about to become, too. */
+static void group_keep(struct sup *sup, struct group *group, const struct plan *plan, size_t worker)
+{
+    group_define(sup, group, plan, worker);
+    if (group->next_plan)
+        group_await_next(sup, group, plan, worker);
+}
+
+/* Where its new needs would close a circle with old ones, it waits until another group has new ones, too. Of
+ * one that was removed the edges stay: they are part of the order, and it may come again. */
 void reload_vacated(struct sup *sup, struct group *group)
 {
     if (group->leaving.count > 0 || group->tasks.count > 0 || sup->phase != PHASE_GOING)
         return;
+    if (group->next_plan && reload_leads(sup, group->next_plan, group->next, group, false)) {
+        list_add(&sup->deferred, group);
+        return;
+    }
     if (group->next_plan)
-        group_become(sup, group, group->next_plan, group->next);
-    /* Else it was removed. Its edges stay: they are part of the order, and it may come again. */
+        group_become(sup, group);
+    for (size_t i = 0; i < sup->deferred.count; i++)
+        list_add(&sup->vacated, sup->deferred.items[i]);
+    sup->deferred.count = 0;
 }
 
 void reload_add(struct sup *sup, const struct plan *plan, size_t worker)
@@ -80,7 +145,7 @@ void reload_all(struct sup *sup, const struct plan *plan, const bool *same)
         if (!group || !same[i])
             group_join(sup, plan, i);
         else
-            group_define(sup, group, plan, i);
+            group_keep(sup, group, plan, i);
     }
     for (size_t i = 0; i < before; i++) {
         struct group *group = group_at(sup, i);

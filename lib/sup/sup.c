@@ -28,7 +28,7 @@ void sup_free(struct sup *sup)
     free(sup->dooms);
     struct list *lists[] = {&sup->broken_groups, &sup->vacated, &sup->opened,   &sup->cleared,
                             &sup->entered,       &sup->fired,   &sup->watchers, &sup->runnable,
-                            &sup->dirty,         &sup->left,    &sup->dead};
+                            &sup->dirty,         &sup->left,    &sup->dead,     &sup->deferred};
     for (size_t i = 0; i < LENGTH_OF(lists); i++)
         free(lists[i]->items);
     free(sup->why);

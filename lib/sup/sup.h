@@ -39,7 +39,9 @@
  * holds.
  * - A run without a job that was controlled by hand does not end when nothing is left in it.
  * - Of a worker that is replaced or removed first all processes end. Who needs one that is replaced waits for
- * the new one; who waits for one that was removed is skipped. Who runs already is left alone.
+ * the new one; who waits for one that was removed is skipped. Who runs already is left alone. The run does
+ * not end before the new one is there, which may have to wait for others that are replaced: new needs never
+ * close a circle with old ones.
  * - While the run ends nothing is started, and after a failure with `finish` neither. */
 #ifndef ZPROC_SUP_H
 #define ZPROC_SUP_H

@@ -167,11 +167,12 @@ struct sup {
     struct table mutexes;                  /* by name */
 
     /* Counters. */
-    uint32_t open;  /* tasks that are not final */
-    uint32_t live;  /* tasks that have a process */
-    uint32_t going; /* of these, those that are marked to be stopped */
-    uint32_t slots; /* of these, those that are no services */
-    uint32_t jobs;  /* open tasks that keep the run alive */
+    uint32_t open;      /* tasks that are not final */
+    uint32_t live;      /* tasks that have a process */
+    uint32_t going;     /* of these, those that are marked to be stopped */
+    uint32_t slots;     /* of these, those that are no services */
+    uint32_t jobs;      /* open tasks that keep the run alive */
+    uint32_t replacing; /* groups that are to become another worker */
     uint32_t runs_open, runs_drained /* those of triggers with drain, and of maps */;
     uint32_t drains; /* open triggers with drain that have been armed */
     bool has_job;
@@ -183,6 +184,7 @@ struct sup {
     struct list opened;        /* groups whose needs hold now */
     struct list cleared;       /* groups that the end has done with */
     struct list vacated;       /* groups that are replaced or removed, and have nothing left */
+    struct list deferred;      /* of these, those that wait until others are, too */
     struct list entered;       /* tasks that are to start again: their needs are judged */
     struct list watchers;      /* groups with a trigger on another worker, or that had one */
     struct list fired;         /* triggers that are armed and have an event from within */
@@ -232,6 +234,10 @@ bool task_unasked(const struct task *task); /* idle: nobody has started it */
 void reload_add(struct sup *sup, const struct plan *plan, size_t worker);
 void reload_all(struct sup *sup, const struct plan *plan, const bool *same);
 void reload_vacated(struct sup *sup, struct group *group); /* nothing of it is left */
+/* Do the needs of this worker lead to that group? ahead: now, or when all that is replaced has its new ones.
+ */
+bool reload_leads(const struct sup *sup, const struct plan *plan, size_t worker, const struct group *to,
+                  bool ahead);
 
 /* group.c: workers with their instances, and the edges between them */
 void groups_make(struct sup *sup);

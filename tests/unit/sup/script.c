@@ -92,6 +92,7 @@ static const char *const effect_words[] = {
     [SUP_ASK_OUTPUT] = "ask_output",
     [SUP_ASK_IF] = "ask_if",
     [SUP_RENEW] = "renew",
+    [SUP_REMOVE] = "remove",
 };
 
 static void word_add(struct script *s, const struct sup_effect *effect)
