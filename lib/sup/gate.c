@@ -20,7 +20,8 @@ static unsigned trigger_holds(const struct task *task)
 static unsigned process_holds(const struct task *task)
 {
     unsigned holds = task->ever_started ? 1u << NEED_STARTED : 0;
-    if ((task->state == TASK_READY && !task->again) || (task->state == TASK_SUCCEEDED && task->was_ready))
+    if ((task->state == TASK_READY && !task->again && !task->marked) ||
+        (task->state == TASK_SUCCEEDED && task->was_ready))
         holds |= 1u << NEED_READY;
     return holds;
 }

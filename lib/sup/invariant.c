@@ -202,10 +202,21 @@ static const char *lists_check(const struct sup *sup)
     return NULL;
 }
 
+static const char *queue_check(const struct sup *sup)
+{
+    const struct task *previous = NULL;
+    for (const struct task *task = sup->queue_first; task; previous = task, task = task->queue_next)
+        if (!task->queued || task->queue_prev != previous)
+            return "the queue is tangled";
+    return previous == sup->queue_last ? NULL : "the queue ends somewhere else";
+}
+
 const char *sup_invariant(const struct sup *sup)
 {
     struct recount sum = {0};
     const char *broken = sup->broken ? sup->broken : lists_check(sup);
+    if (!broken)
+        broken = queue_check(sup);
     for (size_t i = 0; i < sup->groups.count && !broken; i++) {
         const struct group *group = group_at(sup, i);
         broken = group_check(group);

@@ -36,6 +36,11 @@ static void queue_remove(struct sup *sup, struct task *task)
     task->queue_prev = task->queue_next = NULL;
 }
 
+static bool stands_in_queue(const struct sup *sup, const struct task *task)
+{
+    return task->queue_prev || sup->queue_first == task;
+}
+
 /* Also of a task that stands in the runnable list still: slots_fill passes over it then. */
 void slot_leave(struct sup *sup, struct task *task)
 {
@@ -94,6 +99,7 @@ static bool queue_run(struct sup *sup)
     return any;
 }
 
+/* What left and came back stands in the list twice. */
 bool slots_fill(struct sup *sup)
 {
     bool any = queue_run(sup) || sup->runnable.count > 0;
@@ -101,7 +107,7 @@ bool slots_fill(struct sup *sup)
         qsort(sup->runnable.items, sup->runnable.count, sizeof *sup->runnable.items, by_number);
     for (size_t i = 0; i < sup->runnable.count; i++) {
         struct task *task = sup->runnable.items[i];
-        if (!task->queued || !mutex_take(sup, task))
+        if (!task->queued || stands_in_queue(sup, task) || !mutex_take(sup, task))
             continue;
         if (task->worker->service)
             start_or_drop(sup, task);

@@ -45,6 +45,8 @@ static void mark(struct sup *sup, struct task *task)
     task->marked = true;
     task->group->going++;
     sup->going++;
+    if (!task->parent)
+        gate_update(sup, task);
 }
 
 bool stop_is_due(const struct task *task)

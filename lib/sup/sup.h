@@ -33,8 +33,8 @@
  * - What is stopped by hand is `stopped`, also a job, and does not fail the run. Several are stopped in
  * reverse order of needs. What ends by itself before its turn has come has ended by itself. Who waits for
  * something that was stopped is skipped, as for any other end.
- * - What is restarted does not count as ready from the request on. It is not `stopped` meanwhile: nobody is
- *   skipped for it. Retries that wait are replaced by a start.
+ * - What is to be stopped or restarted does not count as ready from the request on. What is restarted is not
+ *   `stopped` meanwhile: nobody is skipped for it. Retries that wait are replaced by a start.
  * - A worker that was ever scaled has numbered instances (`oven.0`). A need on a worker with no instance
  * holds.
  * - A run without a job that was controlled by hand does not end when nothing is left in it.

@@ -91,7 +91,7 @@ static bool instance_ready(const struct sup_task *task, const struct actor *acto
     if (is_parent(task))
         return actor->opened && (!sup_state_final(task->state) || task->state == TASK_SUCCEEDED);
     bool ready = task->worker->ready.given ? actor->ready : actor->ever_started;
-    bool stays = actor->alive && !actor->terminated && !actor->again;
+    bool stays = actor->alive && !actor->terminated && !actor->again && !actor->doomed;
     return ready && (task->state == TASK_SUCCEEDED || stays);
 }
 
@@ -141,7 +141,7 @@ static enum plan_on_restart on_restart(const struct plan_worker *worker, size_t 
 /* A new process of a needed worker: those that say so have to be stopped, and with `restart` begin anew. */
 static void note_started_again(struct sim *sim, const struct sup_task *needed)
 {
-    for (uint32_t i = 0; i < sim->actor_count && !sim->ending; i++) {
+    for (uint32_t i = 0; i < sim->actor_count && !sim->was_ending; i++) {
         struct actor *actor = &sim->actors[i];
         struct sup_task task;
         if (actor->spawns == 0 || actor->forgotten || actor->doomed || actor->leaving ||
@@ -152,6 +152,9 @@ static void note_started_again(struct sim *sim, const struct sup_task *needed)
         actor->stopped |= what == ON_RESTART_STOP;
         actor->again |= what == ON_RESTART_RESTART && lives;
         actor->doomed = what != ON_RESTART_IGNORE && lives;
+        actor->blank |= what == ON_RESTART_RESTART && !lives && sup_state_final(task.state);
+        if (sim->ending)
+            continue;
         if (what == ON_RESTART_RESTART && !lives && !sup_state_final(task.state))
             actor_renew(actor);
     }
@@ -343,7 +346,7 @@ static bool process_end_fits(struct sim *sim, const struct sup_task *task, const
             return actor->judgement < 0;
         return (fast ? task->restarts >= 5 : !success && !retry_due(task->worker, actor));
     case TASK_SKIPPED:
-        return actor->spawns == 0 && *task->reason &&
+        return (actor->spawns == 0 || actor->blank) && *task->reason &&
                (actor->judged && actor->judgement == 0) == (strcmp(task->reason, "its 'if' is false") == 0);
     case TASK_STOPPED:
         return *task->reason && (sim->ending || sim->failed || task->worker->trigger.given || is_item(task) ||

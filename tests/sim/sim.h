@@ -67,6 +67,7 @@ struct actor {
      * without an item, 0: none has. */
     bool staying, closing, closed;
     int stray_status;
+    bool blank;  /* it began anew and ended in one step, or only the latter: it may have no result */
     bool halted; /* an instance of its matrix has failed: it is to end, and not to start again by itself */
 };
 

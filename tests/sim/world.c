@@ -73,7 +73,7 @@ void actor_renew(struct actor *actor)
     actor->judged = false;
     actor->why = WHY_NONE;
     actor->total_from = 0;
-    actor->halted = false;
+    actor->halted = actor->blank = false;
 }
 
 static void spawn(struct sim *sim, const struct sup_effect *effect)

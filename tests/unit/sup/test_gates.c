@@ -211,6 +211,41 @@ static void who_waits_for_a_mutex_can_be_stopped(void **state)
     expect(&s, "spawn:a terminate:a end:130");
 }
 
+/* c leaves the queue, gets the mutex of b, which does so, too, and loses it again: it is to stand there once.
+ */
+static void all_that_wait_for_a_slot_can_be_restarted_at_once(void **state)
+{
+    (void)state;
+    static char *x[] = {(char *)"x"};
+    SCRIPT s;
+    script_init(&s);
+    s.plan.run.jobs = 2;
+    struct plan_retry late = {.max = 1, .backoff = 1, .delay_ms = 9000}, soon = late;
+    soon.delay_ms = 1000;
+    worker(&s, "c")->retry = late;
+    worker(&s, "b")->retry = soon;
+    worker(&s, "d")->start = false;
+    worker(&s, "e")->start = false;
+    use(&s, "c", x, 1);
+    use(&s, "b", x, 1);
+    begin(&s);
+    ended(&s, "c", 1);
+    ended(&s, "b", 1);
+    const uint32_t others[] = {task(&s, "d").ref.task, task(&s, "e").ref.task};
+    event(&s, (struct sup_event){.kind = SUP_START_TASKS, .tasks = others, .task_count = 2});
+    pass(&s, 10000);
+    const uint32_t both[] = {task(&s, "b").ref.task, task(&s, "c").ref.task};
+    event(&s, (struct sup_event){.kind = SUP_RESTART_TASKS, .tasks = both, .task_count = 2});
+    expect(&s, "spawn:c spawn:b spawn:d spawn:e");
+    ended(&s, "d", 0);
+    ended(&s, "e", 0);
+    expect(&s, "spawn:c");
+    ended(&s, "c", 0);
+    expect(&s, "spawn:b");
+    ended(&s, "b", 0);
+    expect(&s, "end:0");
+}
+
 static void the_time_of_all_attempts(void **state)
 {
     (void)state;
@@ -320,6 +355,7 @@ int main(void)
         cmocka_unit_test(mutexes_are_taken_together_and_in_order),
         cmocka_unit_test(a_mutex_is_free_between_attempts),
         cmocka_unit_test(who_waits_for_a_mutex_can_be_stopped),
+        cmocka_unit_test(all_that_wait_for_a_slot_can_be_restarted_at_once),
         cmocka_unit_test(the_time_of_all_attempts),
         cmocka_unit_test(between_two_attempts_too),
         cmocka_unit_test(silence_is_asked_for_only_when_it_may_be_over),

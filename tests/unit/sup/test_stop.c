@@ -303,10 +303,43 @@ static void files_start_anew_what_had_been_started(void **state)
     assert_int_equal(task(&s, "waits").state, TASK_WAITING);
 }
 
+static void by_hand(struct script *s, enum sup_event_kind kind, const char *first, const char *second)
+{
+    uint32_t tasks[2] = {task(s, first).ref.task};
+    if (second)
+        tasks[1] = task(s, second).ref.task;
+    event(s, (struct sup_event){.kind = kind, .tasks = tasks, .task_count = second ? 2 : 1});
+}
+
+static void what_is_about_to_be_stopped_is_not_ready_any_more(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    script_init(&s);
+    service(&s, "db");
+    service(&s, "top");
+    worker(&s, "app")->start = false;
+    worker(&s, "job");
+    need(&s, "top", "db", NEED_READY);
+    need(&s, "app", "db", NEED_READY);
+    begin(&s);
+    by_hand(&s, SUP_RESTART_TASKS, "db", "top");
+    expect(&s, "spawn:db spawn:job spawn:top terminate:top");
+    by_hand(&s, SUP_STOP_TASKS, "db", NULL);
+    by_hand(&s, SUP_START_TASKS, "app", NULL);
+    killed(&s, "top", SIGTERM);
+    expect(&s, "terminate:db");
+    killed(&s, "db", SIGTERM);
+    state_is(&s, "app", TASK_SKIPPED, "needs db to be ready, which was stopped: stopped by hand");
+    ended(&s, "job", 0);
+    expect(&s, "end:0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_start_anew_what_had_been_started),
+        cmocka_unit_test(what_is_about_to_be_stopped_is_not_ready_any_more),
         cmocka_unit_test(stopping_goes_against_the_needs),
         cmocka_unit_test(stopping_passes_over_what_does_not_live),
         cmocka_unit_test(grace_ends_in_a_kill_for_each),
