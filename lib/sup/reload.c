@@ -137,12 +137,12 @@ void reload_all(struct sup *sup, const struct plan *plan, const bool *same)
     size_t before = sup->groups.count;
     bool *kept = mem_array(before + plan->worker_count + 1, sizeof *kept);
     for (size_t i = 0; i < plan->worker_count; i++) {
-        struct group *group = group_named(sup, str_of(plan->workers[i].name));
+        struct group *group = table_get(&sup->names, str_of(plan->workers[i].name));
         if (group)
             kept[group->index] = true;
         if (group)
             group->added = false;
-        if (!group || !same[i])
+        if (!group || group->removed || !same[i])
             group_join(sup, plan, i);
         else
             group_keep(sup, group, plan, i);

@@ -249,7 +249,8 @@ static void check_order(struct sim *sim, const struct sup_task *task)
         bool all = sim->ending && (sim->was_ending || !by_hand);
         if (!all && !actor->doomed)
             continue; /* it stays, or did when this one was told by hand */
-        if (sim->graph.above[worker][index_of(other.worker)])
+        size_t upper = index_of(other.worker);
+        if (sim->graph.above[worker][upper] && sim->graph.above_before[worker][upper])
             fault(sim, "%s is stopped before %s, which needs it", task->name, other.name);
     }
 }
@@ -539,6 +540,18 @@ static bool held_up(struct sim *sim, const struct sup_task *task)
     return false;
 }
 
+/* Those before it have not ended. Where needs change it may have to wait for others, too. */
+static bool being_replaced(const struct sim *sim, size_t index)
+{
+    for (uint32_t i = 0; i < sim->actor_count; i++) {
+        struct sup_task task;
+        if (sim->actors[i].leaving && !sim->actors[i].removed && sup_task_at(sim->sup, i, &task) &&
+            (sim->turns || index_of(task.worker) == index))
+            return true;
+    }
+    return false;
+}
+
 /* A worker has the instances that it should have, or none while those before it end. */
 static void check_sizes(struct sim *sim)
 {
@@ -547,7 +560,7 @@ static void check_sizes(struct sim *sim)
         int count = group == SIZE_MAX ? 0 : (int)sup_group_at(sim->sup, group).count;
         if (count == sim->scales[i])
             sim->replaced[i] = false;
-        else if (!sim->replaced[i] || count > 0)
+        else if (!sim->replaced[i] || count > 0 || (!sim->absent[i] && !being_replaced(sim, i)))
             fault(sim, "w%zu has another number of instances than it should have", i);
     }
 }

@@ -2,6 +2,7 @@
 #include "sim.h"
 
 #include <signal.h>
+#include <stdlib.h>
 
 static int64_t one_of(struct sim *sim, const int64_t *values, size_t count)
 {
@@ -205,31 +206,43 @@ static void needs_make(struct sim *sim, size_t index)
     }
 }
 
+static const struct plan_worker *worker_now(const struct sim *sim, size_t index)
+{
+    return sim->now_is[index] ? sim->now_is[index] : &sim->graph.workers[index];
+}
+
 static bool waits_for_chance(const struct sim *sim, size_t index)
 {
-    const struct plan_worker *worker = &sim->graph.workers[index];
+    const struct plan_worker *worker = worker_now(sim, index);
     if (!worker->start)
         return true;
     for (size_t i = 0; i < worker->need_count; i++) {
-        const struct plan_worker *needed = &sim->graph.workers[worker->needs[i].worker];
+        size_t at = strtoul(worker->needs[i].name + 1, NULL, 10);
+        const struct plan_worker *needed = worker_now(sim, at);
         bool lasting =
             needed->service || needed->restart_always || (needed->trigger.given && needed->trigger.max == 0);
         if (lasting && worker->needs[i].is >= NEED_SUCCEEDED)
             return true;
-        if (waits_for_chance(sim, worker->needs[i].worker))
+        if (waits_for_chance(sim, at))
             return true;
     }
     return false;
+}
+
+void graph_mark_dormant(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->graph.plan.worker_count; i++)
+        sim->graph.dormant[i] |= waits_for_chance(sim, i);
 }
 
 /* A run ends by itself when there is a job in it, and no job that is started again for ever. */
 static void ends_mark(struct sim *sim)
 {
     bool job = false, lasting = false;
+    graph_mark_dormant(sim);
     for (size_t i = 0; i < sim->graph.plan.worker_count; i++) {
         const struct plan_worker *worker = &sim->graph.workers[i];
         bool keeps = !worker->service && (!worker->trigger.given || worker->trigger.max > 0);
-        sim->graph.dormant[i] = waits_for_chance(sim, i);
         job |= keeps && !sim->graph.dormant[i];
         lasting |= keeps && worker->restart_always;
     }

@@ -1,5 +1,5 @@
-/* Manifests that are read again in the simulated world: workers leave, come back, change and join. A worker's
- * needs stay what they are, so that what is above what is known once for all. */
+/* Manifests that are read again in the simulated world: workers leave, come back, change and join. In
+ * some seeds needs change, too, in the others what is above what is known once for all. */
 #include "sim.h"
 
 #include <stdlib.h>
@@ -37,15 +37,20 @@ void plans_release(struct sim *sim)
     }
 }
 
-/* Needs go by number within a plan. */
+/* Needs go by number within a plan, and to what is in it. */
 static void needs_copy(struct plan_worker *worker, const size_t *place)
 {
-    struct plan_need *needs = mem_array(worker->need_count + 1, sizeof *needs);
+    struct plan_need *needs = mem_array(NEEDS_MAX, sizeof *needs);
+    size_t count = 0;
     for (size_t i = 0; i < worker->need_count; i++) {
-        needs[i] = worker->needs[i];
-        needs[i].worker = place[strtoul(needs[i].name + 1, NULL, 10)];
+        size_t at = place[strtoul(worker->needs[i].name + 1, NULL, 10)];
+        if (at == SIZE_MAX)
+            continue;
+        needs[count] = worker->needs[i];
+        needs[count++].worker = at;
     }
     worker->needs = needs;
+    worker->need_count = count;
 }
 
 static void worker_change(struct sim *sim, struct plan_worker *worker)
@@ -58,13 +63,91 @@ static void worker_change(struct sim *sim, struct plan_worker *worker)
         worker->replicas = (int)random_range(sim, 1, 3);
 }
 
+/* ---- Needs that change ---- */
+
+static bool needs_lead(const struct plan *plan, size_t from, size_t to)
+{
+    bool found = from == to;
+    for (size_t i = 0; i < plan->workers[from].need_count && !found; i++)
+        found = needs_lead(plan, plan->workers[from].needs[i].worker, to);
+    return found;
+}
+
+/* Others than before, in an order that may be the other way round. */
+static void needs_turn(struct sim *sim, const struct plan *plan, size_t at)
+{
+    struct plan_worker *worker = &plan->workers[at];
+    for (size_t i = 0; i < worker->need_count;)
+        if (chance(sim, 50))
+            worker->needs[i] = worker->needs[--worker->need_count];
+        else
+            i++;
+    while (worker->need_count < NEEDS_MAX && chance(sim, 60)) {
+        size_t needed = (size_t)random_range(sim, 0, (int64_t)plan->worker_count - 1);
+        bool known = needs_lead(plan, needed, at);
+        for (size_t i = 0; i < worker->need_count; i++)
+            known |= worker->needs[i].worker == needed;
+        if (!known)
+            worker->needs[worker->need_count++] = (struct plan_need){
+                .worker = needed,
+                .name = plan->workers[needed].name,
+                .is = (enum plan_need_is)random_range(sim, NEED_STARTED, NEED_ENDED),
+                .timeout_ms = chance(sim, 10) ? 500 : 0,
+            };
+    }
+}
+
+/* What stays the same must find all that it needs. */
+static void kept_follow(const struct sim *sim, bool kept[WORKERS_MAX], const bool stays[WORKERS_MAX])
+{
+    size_t count = sim->graph.plan.worker_count;
+    bool more = true;
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < count; i++)
+            for (size_t k = 0; kept[i] && stays[i] && k < sim->now_is[i]->need_count; k++)
+                if (!kept[strtoul(sim->now_is[i]->needs[k].name + 1, NULL, 10)])
+                    kept[i] = false, more = true;
+    }
+}
+
+static void above_close(struct sim *sim)
+{
+    size_t count = sim->graph.plan.worker_count;
+    for (size_t via = 0; via < count; via++)
+        for (size_t i = 0; i < count; i++)
+            for (size_t k = 0; k < count && sim->graph.above[i][via]; k++)
+                sim->graph.above[i][k] |= sim->graph.above[via][k];
+}
+
+/* What is being stopped has its old needs, and so has what was removed. */
+void above_follow(struct sim *sim)
+{
+    bool other = false;
+    memcpy(sim->graph.above_before, sim->graph.above, sizeof sim->graph.above);
+    for (size_t i = 0; sim->turns && sim->plan_count > 0 && i < sup_group_count(sim->sup); i++) {
+        const struct plan_worker *worker = sup_group_at(sim->sup, i).worker;
+        other |= sim->worked_as[index_of(worker)] != worker;
+        sim->worked_as[index_of(worker)] = worker;
+    }
+    if (!other)
+        return;
+    memset(sim->graph.above, 0, sizeof sim->graph.above);
+    for (size_t i = 0; i < sim->graph.plan.worker_count; i++)
+        for (size_t k = 0; k < sim->worked_as[i]->need_count; k++)
+            sim->graph.above[strtoul(sim->worked_as[i]->needs[k].name + 1, NULL, 10)][i] = true;
+    above_close(sim);
+}
+
+/* ---- Manifests ---- */
+
 /* Whom a manifest names, so must it name those that it needs. */
 static void kept_draw(struct sim *sim, bool kept[WORKERS_MAX])
 {
     size_t count = sim->graph.plan.worker_count;
     for (size_t i = 0; i < count; i++)
         kept[i] = chance(sim, sim->absent[i] ? 50 : 80);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && !sim->turns; i++)
         for (size_t k = 0; k < count; k++)
             if (sim->graph.above[i][k] && !kept[i])
                 kept[k] = false;
@@ -81,24 +164,30 @@ static void expect_out(struct sim *sim, size_t index)
 
 void reload_do(struct sim *sim)
 {
-    bool kept[WORKERS_MAX] = {0}, same[WORKERS_MAX] = {0};
+    bool kept[WORKERS_MAX] = {0}, same[WORKERS_MAX] = {0}, stays[WORKERS_MAX] = {0};
     size_t place[WORKERS_MAX];
     if (sim->plan_count == PLANS_MAX)
         return;
     kept_draw(sim, kept);
+    for (size_t i = 0; i < sim->graph.plan.worker_count && sim->turns; i++)
+        stays[i] = !sim->absent[i] && chance(sim, 50);
+    kept_follow(sim, kept, stays);
     struct plan *plan = plan_copy(sim);
     for (size_t i = 0; i < sim->graph.plan.worker_count; i++) {
-        place[i] = plan->worker_count;
+        place[i] = kept[i] ? plan->worker_count : SIZE_MAX;
         if (!kept[i])
             continue;
         struct plan_worker *worker = &plan->workers[plan->worker_count];
         *worker = sim->absent[i] ? sim->graph.workers[i] : *sim->now_is[i];
-        same[plan->worker_count++] = !sim->absent[i] && chance(sim, 60);
+        same[plan->worker_count++] = sim->turns ? stays[i] : !sim->absent[i] && chance(sim, 60);
         if (!same[place[i]])
             worker_change(sim, worker);
     }
     for (size_t i = 0; i < plan->worker_count; i++)
         needs_copy(&plan->workers[i], place);
+    for (size_t i = 0; i < plan->worker_count && sim->turns; i++)
+        if (!same[i])
+            needs_turn(sim, plan, i);
     struct sup_event event = {.kind = SUP_RELOAD, .plan = plan, .same = same};
     bool allowed = plan->worker_count > 0 && sup_allows(sim->sup, &event, NULL) && !sim->ending;
     for (size_t i = 0; i < sim->graph.plan.worker_count && allowed; i++) {
@@ -114,6 +203,8 @@ void reload_do(struct sim *sim)
         if (sim->absent[i])
             sim->scales[i] = 0;
     }
+    if (sim->turns)
+        graph_mark_dormant(sim);
     if (plan->worker_count > 0)
         world_step(sim, event);
 }

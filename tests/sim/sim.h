@@ -17,7 +17,8 @@ struct graph {
     struct plan_row rows[WORKERS_MAX][ROWS_MAX];
     struct zone *utc;
     char names[WORKERS_MAX][8];
-    bool above[WORKERS_MAX][WORKERS_MAX]; /* [a][b]: b needs a, directly or not */
+    bool above[WORKERS_MAX][WORKERS_MAX];        /* [a][b]: b needs a, directly or not */
+    bool above_before[WORKERS_MAX][WORKERS_MAX]; /* the step */
     bool dormant[WORKERS_MAX];
     bool never[WORKERS_MAX]; /* its `when` will not hold */
     bool needs_stop;         /* does not end by itself */
@@ -113,12 +114,12 @@ struct sim {
     int64_t steps;
     uint64_t digest; /* of all effects */
     bool ended;
-    bool by_hand, lossy /* triggers fail often */;
+    bool turns /* reloads change needs */, by_hand, lossy /* triggers fail often */;
     int scales[WORKERS_MAX];    /* how many instances a worker should have */
     bool replaced[WORKERS_MAX]; /* or none as long as those before have not ended */
     bool absent[WORKERS_MAX];   /* was removed */
-    const struct plan_worker *now_is[WORKERS_MAX];
-    struct plan *plans[PLANS_MAX]; /* those that came later */
+    const struct plan_worker *now_is[WORKERS_MAX], *worked_as[WORKERS_MAX]; /* is to be; is, or was last */
+    struct plan *plans[PLANS_MAX];                                          /* those that came later */
     size_t plan_count;
     /* What check.c keeps. */
     bool decided, ending, was_ending, cut /* does not end by itself */, failed;
@@ -134,6 +135,7 @@ void fault(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3); /* the f
 
 /* graph.c */
 void graph_make(struct sim *sim);
+void graph_mark_dormant(struct sim *sim); /* also what was so once */
 
 bool sim_inside(const struct plan_worker *worker); /* its events come from within sup */
 
@@ -173,6 +175,7 @@ size_t index_of(const struct plan_worker *worker); /* in the graph */
 int instances_of(const struct plan_worker *worker);
 void reload_do(struct sim *sim);
 void add_do(struct sim *sim);
+void above_follow(struct sim *sim); /* who needs whom after a step */
 void plans_release(struct sim *sim);
 
 /* check_map.c */

@@ -442,6 +442,7 @@ void world_step(struct sim *sim, struct sup_event event)
     check_before(sim, &event);
     sup_effects_clear(&sim->effects);
     sup_step(sim->sup, &event, &sim->effects);
+    above_follow(sim);
     sim->steps++;
     const char *broken = sup_invariant(sim->sup);
     if (broken)

@@ -183,6 +183,28 @@ static void the_last_manifest_counts(void **state)
     release(&s);
 }
 
+static void what_was_removed_can_come_again(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    struct again gone, back;
+    script_init(&s);
+    service(&s, "server");
+    worker(&s, "job");
+    begin(&s);
+    read_again(&s, &gone);
+    take(&s, &gone, 1, true);
+    reload(&s, &gone);
+    killed(&s, "server", SIGTERM);
+    expect(&s, "spawn:server spawn:job terminate:server remove:server");
+    read_again(&s, &back);
+    take(&s, &back, 0, false);
+    take(&s, &back, 1, true);
+    reload(&s, &back);
+    expect(&s, "spawn:server");
+    release(&s);
+}
+
 static void cannot_join(struct script *s, struct again *again, size_t worker)
 {
     struct sup_event add = {.kind = SUP_ADD, .plan = &again->plan, .number = (int64_t)worker};
@@ -278,6 +300,7 @@ int main(void)
         cmocka_unit_test(what_waits_to_be_replaced_can_be_removed),
         cmocka_unit_test(what_waits_to_be_replaced_can_become_something_else),
         cmocka_unit_test(the_last_manifest_counts),
+        cmocka_unit_test(what_was_removed_can_come_again),
         cmocka_unit_test(what_joins_must_not_need_what_needs_its_name),
         cmocka_unit_test(nor_what_needed_it_and_was_removed),
         cmocka_unit_test(nor_what_is_about_to_need_it),
