@@ -76,6 +76,7 @@ static void start_task(struct sup *sup, struct task *task)
     } else {
         return;
     }
+    task->wanted = true;
     task_count_as_job(sup, task);
 }
 

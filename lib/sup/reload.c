@@ -61,6 +61,18 @@ static void group_await_next(struct sup *sup, struct group *group, const struct 
     group->next = worker;
 }
 
+/* By other needs or as another worker it may wait for chance now, or no more. */
+static void job_judge(struct sup *sup, struct task *task)
+{
+    if (task->parent || task->leaving || sup_state_final(task->state))
+        return;
+    bool waits = task->state == TASK_WAITING && task->group->unmet > 0 && !task->wanted;
+    if (!task->group->dormant)
+        task_count_as_job(sup, task);
+    else if (waits && task->counted)
+        task->counted = false, sup->jobs--;
+}
+
 /* The new worker of a group in which nothing is left. */
 static void group_become(struct sup *sup, struct group *group)
 {
@@ -70,6 +82,8 @@ static void group_become(struct sup *sup, struct group *group)
     group_link(sup, group);
     dormant_mark(sup);
     instances_make(sup, group);
+    for (size_t i = 0; i < sup->groups.count; i++)
+        group_each(sup, group_at(sup, i), job_judge);
     stop_order(sup); /* there are other edges now */
 }
 
@@ -99,12 +113,13 @@ static void group_join(struct sup *sup, const struct plan *plan, size_t worker)
     group_replace(sup, group, plan, worker);
 }
 
-/* It is another way to be what it is about to become, too. */
+/* The last manifest counts also for what another one before it has begun to replace. */
 static void group_keep(struct sup *sup, struct group *group, const struct plan *plan, size_t worker)
 {
-    group_define(sup, group, plan, worker);
     if (group->next_plan)
         group_await_next(sup, group, plan, worker);
+    else
+        group_define(sup, group, plan, worker);
 }
 
 /* Where its new needs would close a circle with old ones, it waits until another group has new ones, too. Of

@@ -89,10 +89,16 @@ static bool slot_free(const struct sup *sup)
     return sup->plan->run.jobs <= 0 || sup->slots < sup->plan->run.jobs;
 }
 
+/* One that came too late has failed: what that means for the others comes first. */
+static bool must_settle(const struct sup *sup)
+{
+    return sup->failed || sup->broken_groups.count > 0;
+}
+
 static bool queue_run(struct sup *sup)
 {
     bool any = false;
-    while (sup->queue_first && slot_free(sup)) {
+    while (sup->queue_first && slot_free(sup) && !must_settle(sup)) {
         start_or_drop(sup, sup->queue_first);
         any = true;
     }
@@ -105,8 +111,9 @@ bool slots_fill(struct sup *sup)
     bool any = queue_run(sup) || sup->runnable.count > 0;
     if (sup->runnable.count > 1)
         qsort(sup->runnable.items, sup->runnable.count, sizeof *sup->runnable.items, by_number);
-    for (size_t i = 0; i < sup->runnable.count; i++) {
-        struct task *task = sup->runnable.items[i];
+    size_t done = 0;
+    while (done < sup->runnable.count && !must_settle(sup)) {
+        struct task *task = sup->runnable.items[done++];
         if (!task->queued || stands_in_queue(sup, task) || !mutex_take(sup, task))
             continue;
         if (task->worker->service)
@@ -115,6 +122,8 @@ bool slots_fill(struct sup *sup)
             queue_append(sup, task);
         queue_run(sup);
     }
-    sup->runnable.count = 0;
+    sup->runnable.count -= done;
+    if (sup->runnable.count > 0)
+        memmove(sup->runnable.items, sup->runnable.items + done, sup->runnable.count * sizeof(void *));
     return any;
 }

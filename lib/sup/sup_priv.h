@@ -117,6 +117,7 @@ struct task {
     bool marked;     /* to be told when its turn in the order has come */
     bool again;      /* to be started when it has ended */
     bool leaving;    /* taken out of its group */
+    bool wanted;     /* was started by hand */
     bool entered;    /* stands in the list of those whose needs are to be judged */
     const char *why; /* it is being stopped by hand or for a newer event; NULL: not */
     size_t place;    /* in its group's leaving, where it is leaving */

@@ -343,6 +343,29 @@ static void alive_is_probed_while_ready(void **state)
     expect(&s, "guard_end:a terminate:a end:1");
 }
 
+static void a_failure_at_a_slot_comes_before_the_next_one_starts(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    script_init(&s);
+    s.plan.run.jobs = 1;
+    struct plan_worker *late = worker(&s, "late");
+    late->retry.max = 1;
+    late->retry.delay_ms = 1000;
+    late->total_timeout_ms = 3000;
+    worker(&s, "long");
+    worker(&s, "next")->start = false;
+    begin(&s);
+    ended(&s, "late", 1);
+    pass(&s, 1500);
+    const uint32_t next = task(&s, "next").ref.task;
+    event(&s, (struct sup_event){.kind = SUP_START_TASKS, .tasks = &next, .task_count = 1});
+    s.now += 5000; /* no tick in between */
+    ended(&s, "long", 0);
+    expect(&s, "spawn:late spawn:long end:124");
+    state_is(&s, "next", TASK_STOPPED, "stopped because late failed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +378,7 @@ int main(void)
         cmocka_unit_test(mutexes_are_taken_together_and_in_order),
         cmocka_unit_test(a_mutex_is_free_between_attempts),
         cmocka_unit_test(who_waits_for_a_mutex_can_be_stopped),
+        cmocka_unit_test(a_failure_at_a_slot_comes_before_the_next_one_starts),
         cmocka_unit_test(all_that_wait_for_a_slot_can_be_restarted_at_once),
         cmocka_unit_test(the_time_of_all_attempts),
         cmocka_unit_test(between_two_attempts_too),

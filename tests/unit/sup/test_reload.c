@@ -205,6 +205,57 @@ static void what_was_removed_can_come_again(void **state)
     release(&s);
 }
 
+/* While it becomes what it is to be, what it needs is still what nobody starts. */
+static void what_waits_for_chance_is_judged_by_the_new_manifest(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    struct again again;
+    script_init(&s);
+    worker(&s, "app");
+    service(&s, "server")->start = false;
+    worker(&s, "job");
+    need(&s, "app", "server", NEED_READY);
+    begin(&s);
+    read_again(&s, &again);
+    take(&s, &again, 0, false);
+    struct plan_worker *server = take(&s, &again, 1, false);
+    server->start = server->ready.given = true;
+    take(&s, &again, 2, true);
+    now_needs(&again, 0, 1, NEED_READY);
+    reload(&s, &again);
+    expect(&s, "spawn:job spawn:server remove:app remove:server probe:server");
+    ended(&s, "job", 0);
+    expect(&s, "");
+    probes_hold(&s, "server");
+    expect(&s, "probe_end:server spawn:app");
+    release(&s);
+}
+
+static void what_comes_to_wait_for_chance_does_not_keep_the_run_alive(void **state)
+{
+    (void)state;
+    SCRIPT s;
+    struct again again;
+    script_init(&s);
+    worker(&s, "app");
+    worker(&s, "first");
+    worker(&s, "job");
+    need(&s, "app", "first", NEED_SUCCEEDED);
+    begin(&s);
+    read_again(&s, &again);
+    take(&s, &again, 0, true);
+    take(&s, &again, 1, false)->start = false;
+    take(&s, &again, 2, true);
+    now_needs(&again, 0, 1, NEED_SUCCEEDED);
+    reload(&s, &again);
+    killed(&s, "first", SIGTERM);
+    expect(&s, "spawn:first spawn:job terminate:first remove:first");
+    ended(&s, "job", 0);
+    expect(&s, "end:0");
+    release(&s);
+}
+
 static void cannot_join(struct script *s, struct again *again, size_t worker)
 {
     struct sup_event add = {.kind = SUP_ADD, .plan = &again->plan, .number = (int64_t)worker};
@@ -301,6 +352,8 @@ int main(void)
         cmocka_unit_test(what_waits_to_be_replaced_can_become_something_else),
         cmocka_unit_test(the_last_manifest_counts),
         cmocka_unit_test(what_was_removed_can_come_again),
+        cmocka_unit_test(what_waits_for_chance_is_judged_by_the_new_manifest),
+        cmocka_unit_test(what_comes_to_wait_for_chance_does_not_keep_the_run_alive),
         cmocka_unit_test(what_joins_must_not_need_what_needs_its_name),
         cmocka_unit_test(nor_what_needed_it_and_was_removed),
         cmocka_unit_test(nor_what_is_about_to_need_it),
