@@ -90,9 +90,14 @@ void control_leave(struct run *run, const char *path, const char *holds)
 {
     if (run->control.fd < 0)
         return;
-    AUTO_FREE char *line = mem_format("%s\t%s\n", path, holds ? holds : "");
+    /* Without an allocation, which could be the end before the guardian knows. */
+    if (!holds)
+        holds = "";
+    struct iovec parts[] = {
+        {(void *)path, strlen(path)}, {(void *)"\t", 1}, {(void *)holds, strlen(holds)}, {(void *)"\n", 1}};
+    struct msghdr line = {.msg_iov = parts, .msg_iovlen = LENGTH_OF(parts)};
     /* A few lines always fit; a guardian that is gone cannot clean up. */
-    (void)!send(run->control.fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)!sendmsg(run->control.fd, &line, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void control_log(struct run *run, const char *path)
@@ -103,10 +108,9 @@ void control_log(struct run *run, const char *path)
     (void)!send(run->control.fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Called when all is removed that control_leave told of: the guardian has nothing to clean up. */
-void control_close(struct run *run)
+void control_close(struct run *run, bool clean)
 {
-    if (run->control.fd >= 0)
+    if (run->control.fd >= 0 && clean)
         (void)!send(run->control.fd, ".\n", 2, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (run->control.watcher)
         watcher_free(run->control.watcher);

@@ -79,16 +79,14 @@ static bool endpoint_bind(struct endpoint *endpoint, const char *wanted, const c
         if (!address_parse(whole, &address, err))
             return false;
     }
-    if (address.kind != ADDRESS_TCP)
-        endpoint->fd = socket_listen(&address, &endpoint->file, err);
-    else if (!bind_tcp(endpoint, &address, insecure, err))
-        return false;
-    if (endpoint->fd < 0)
+    if (address.kind == ADDRESS_TCP && !bind_tcp(endpoint, &address, insecure, err))
         return false;
     struct buf text = {0};
     address_print(&text, &address);
     endpoint->address = buf_detach(&text);
-    return true;
+    if (address.kind != ADDRESS_TCP)
+        endpoint->fd = socket_listen(&address, &endpoint->file, err);
+    return endpoint->fd >= 0;
 }
 
 bool endpoint_open(struct endpoint *endpoint, const char *wanted, const char *dir, bool insecure,

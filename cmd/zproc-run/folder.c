@@ -151,8 +151,7 @@ static bool server_answers(const char *address)
 /* For a run in the background, which is the only one of its folder. */
 static bool folder_take(struct folder *folder, struct err *err)
 {
-    AUTO_FREE char *path = mem_format("%s/address", folder->root);
-    AUTO_FREE char *address = record_read(path);
+    AUTO_FREE char *address = record_read(folder->address);
     folder->taken = open(folder->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool taken = folder->taken >= 0 && flock(folder->taken, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     if (!taken && !server_answers(address))
@@ -167,6 +166,7 @@ bool folder_open(struct folder *folder, const struct plan *plan, const char *id,
 {
     const char *dir = plan->run.dir;
     folder->root = dir[0] == '/' ? mem_text(dir) : mem_format("%s/%s", plan->dir, dir);
+    folder->address = mem_format("%s/address", folder->root);
     struct stat st;
     folder->made = stat(folder->root, &st) != 0;
     if (!dir_make(folder->root, 0755, err))
@@ -194,36 +194,37 @@ static void link_key(struct folder *folder, const char *key)
     folder->key = NULL;
 }
 
-bool folder_record(struct folder *folder, const char *address, const char *key, bool yields, struct err *err)
+bool folder_record(struct run *run, bool yields, struct err *err)
 {
-    char *path = mem_format("%s/address", folder->root);
-    folder->before = record_read(path);
-    bool leave = yields && server_answers(folder->before);
-    if (leave || !record_write(path, address, err)) {
-        free(path);
-        return leave;
-    }
-    folder->address = path;
-    folder->recorded = mem_text(address);
-    link_key(folder, key);
+    struct folder *folder = &run->folder;
+    folder->before = record_read(folder->address);
+    if (yields && server_answers(folder->before))
+        return true;
+    control_leave(run, folder->address, run->address);
+    if (!record_write(folder->address, run->address, err))
+        return false;
+    folder->recorded = mem_text(run->address);
+    link_key(folder, run->key.file);
     return true;
 }
 
-static void remove_record(struct folder *folder)
+static bool remove_record(struct folder *folder)
 {
+    struct stat st;
     AUTO_FREE char *now = record_read(folder->address);
-    if (!now || strcmp(now, folder->recorded) != 0)
-        return;
+    if (!now)
+        return lstat(folder->address, &st) != 0 && errno == ENOENT;
+    if (strcmp(now, folder->recorded) != 0)
+        return true;
     if (folder->key)
         unlink(folder->key);
-    if (!server_answers(folder->before) || !record_write(folder->address, folder->before, NULL))
-        unlink(folder->address);
+    return (server_answers(folder->before) && record_write(folder->address, folder->before, NULL)) ||
+           unlink(folder->address) == 0;
 }
 
-void folder_close(struct folder *folder)
+bool folder_close(struct folder *folder)
 {
-    if (folder->address)
-        remove_record(folder);
+    bool removed = !folder->recorded || remove_record(folder);
     if (folder->made && !folder->run) {
         /* A run without a manifest leaves nothing behind; rmdir spares what somebody else put there. */
         AUTO_FREE char *ignore = mem_format("%s/.gitignore", folder->root);
@@ -239,4 +240,5 @@ void folder_close(struct folder *folder)
     fd_close(&folder->lock);
     fd_close(&folder->taken);
     *folder = (struct folder){.lock = -1, .taken = -1};
+    return removed;
 }

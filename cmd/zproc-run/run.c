@@ -325,12 +325,8 @@ static void record_address(struct run *run)
 {
     struct err err;
     bool single = run->options->command != NULL;
-    if (!folder_record(&run->folder, run->address, run->key.file, single, &err)) {
-        if (!single)
-            run_say(run, 1, "other terminals will not find this run: %s", err.message);
-    } else if (run->folder.recorded) {
-        control_leave(run, run->folder.address, run->folder.recorded);
-    }
+    if (!folder_record(run, single, &err) && !single)
+        run_say(run, 1, "other terminals will not find this run: %s", err.message);
 }
 
 static bool is_settled(const struct run *run)
@@ -464,7 +460,7 @@ static void release(struct run *run)
     sink_flush(&run->out, run->lossy ? time_now_ms() + END_MS : -1);
     sink_flush(&run->errors, run->lossy ? time_now_ms() + END_MS : -1);
     export_close(run);
-    folder_close(&run->folder);
+    bool clean = folder_close(&run->folder);
     clock_close(run);
     key_close(run);
     size_t at = 0;
@@ -492,7 +488,7 @@ static void release(struct run *run)
     if (run->children)
         children_free(run->children);
     bounds_close(run->bounds);
-    control_close(run);
+    control_close(run, clean);
     if (run->loop)
         loop_free(run->loop);
     free(run->address);

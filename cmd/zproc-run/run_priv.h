@@ -59,10 +59,10 @@ enum folder_use { FOLDER_ADDRESS, FOLDER_LOGS, FOLDER_ALONE };
 bool folder_open(struct folder *folder, const struct plan *plan, const char *id, enum folder_use use,
                  struct err *err);
 /* yields: the record of a run that goes on is left as it is. */
-bool folder_record(struct folder *folder, const char *address, const char *key, bool yields, struct err *err);
+bool folder_record(struct run *run, bool yields, struct err *err);
 /* Takes the record back, unless another run has put its own there meanwhile; the run that was found here
- * before is found again, if it goes on. */
-void folder_close(struct folder *folder);
+ * before is found again, if it goes on. false: the record is still there. */
+bool folder_close(struct folder *folder);
 
 /* ---- endpoint.c: the listening socket ---- */
 
@@ -87,12 +87,13 @@ struct control {
     bool last_direct; /* to this process itself, not through the guardian */
 };
 bool control_open(struct run *run, struct err *err);
-/* Tells the guardian of a file (or a folder of control groups) to remove should this process be killed: if
- * `holds` is given, only while that is what it holds. */
+/* Tells the guardian of a file (or a folder of control groups) to remove should this process end before it
+ * has cleaned up: if `holds` is given, only while that is what it holds. */
 void control_leave(struct run *run, const char *path, const char *holds);
 /* Where the guardian is to say how this process ended, should it be killed. */
 void control_log(struct run *run, const char *path);
-void control_close(struct run *run);
+/* clean: what control_leave told of is removed, or another's by now. */
+void control_close(struct run *run, bool clean);
 
 /* ---- background.c ---- */
 

@@ -129,10 +129,13 @@ int socket_listen(const struct address *address, struct socket_file *file, struc
     AUTO_FD int turn = abstract ? -1 : turn_take(address->path, TURN_WAIT_MS);
     AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     *file = (struct socket_file){0};
+    AUTO_FREE char *path = mem_text(address->path);
     if ((!abstract && !path_clear(address, err)) || !bind_closed(fd, address, err))
         return -1;
-    if (!abstract && lstat(address->path, &st) == 0)
-        *file = (struct socket_file){mem_text(address->path), st.st_dev, st.st_ino};
+    if (!abstract && lstat(path, &st) == 0) {
+        *file = (struct socket_file){path, st.st_dev, st.st_ino};
+        path = NULL;
+    }
     int listening = fd;
     fd = -1;
     return listening;
