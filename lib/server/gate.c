@@ -29,6 +29,7 @@
 /* What has come over a connection, as far as it is looked at: nothing but the lengths of frames. */
 struct inflow {
     bool ours;               /* it was accepted here */
+    bool with_key;           /* its mechanism is CURVE */
     unsigned char greeting;  /* bytes of it so far */
     unsigned char handshake; /* commands that are still to come before the first message */
     unsigned char head_len, parts;
@@ -38,6 +39,7 @@ struct inflow {
 };
 /* By descriptor. libzmq's calls bring no context along, and come from its one I/O thread. */
 static struct inflow inflows[FD_MOST];
+static bool keyed; /* the server has a secret key */
 
 /* Whether the peer of a Unix socket may be let in: our own user or root. */
 static bool peer_allowed(int fd)
@@ -60,14 +62,17 @@ int accept4(int listener, __SOCKADDR_ARG address, socklen_t *restrict size, int 
 {
     int fd = (int)syscall(SYS_accept4, listener, address.__sockaddr__, size, flags);
     if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            refusal_note(REFUSAL_FULL);
             errno = ECONNABORTED;
+        }
         return -1;
     }
     struct rlimit limit;
     bool full =
         fd >= FD_MOST || (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd + SPARE_FDS >= limit.rlim_cur);
     if (full || !peer_allowed(fd)) {
+        refusal_note(full ? REFUSAL_FULL : REFUSAL_USER);
         close(fd);
         errno = ECONNABORTED;
         return -1;
@@ -76,13 +81,28 @@ int accept4(int listener, __SOCKADDR_ARG address, socklen_t *restrict size, int 
     return fd;
 }
 
+/* Stands before libc's for libzmq, which does not tell in a safe way why a handshake ended: its events of
+ * that lose errno, and leave the connection open for ever (4.3.4, curve_mechanism_base.cpp). */
+int close(int fd)
+{
+    struct inflow *in = fd >= 0 && fd < FD_MOST ? &inflows[fd] : NULL;
+    if (in && in->ours) {
+        if (in->greeting == GREETING_LEN && in->handshake > 0 && (keyed || in->with_key))
+            refusal_note(REFUSAL_KEY);
+        in->ours = false;
+    }
+    return (int)syscall(SYS_close, fd);
+}
+
 /* ZMTP 3 it must be: libzmq's older protocols (for peers of before 2013) abort the process when a peer ends
  * at the wrong moment (4.3.4, zmtp_engine.cpp). */
 static bool greeting_take(struct inflow *in, unsigned char byte)
 {
     unsigned place = in->greeting++;
-    if (place == MECHANISM_OFFSET)
-        in->handshake = byte == 'C' ? 2 : 1; /* CURVE: HELLO and INITIATE; NULL: READY */
+    if (place == MECHANISM_OFFSET) {
+        in->with_key = byte == 'C';
+        in->handshake = in->with_key ? 2 : 1; /* CURVE: HELLO and INITIATE; NULL: READY */
+    }
     return place == 0 ? byte == 0xff : place == 9 ? byte & 1 : place != VERSION_OFFSET || byte >= 3;
 }
 
@@ -139,12 +159,15 @@ ssize_t recv(int fd, void *data, size_t size, int flags)
     struct inflow *in = fd >= 0 && fd < FD_MOST ? &inflows[fd] : NULL;
     if (len <= 0 || !in || !in->ours || inflow_take(in, data, (size_t)len))
         return len;
+    refusal_note(in->greeting < GREETING_LEN ? REFUSAL_PROTOCOL : REFUSAL_SIZE);
+    in->greeting = 0;
     return 0;
 }
 
 /* As far as it goes; too few, and nobody would ever be let in. */
-bool gate_open(struct err *err)
+bool gate_open(bool with_key, struct err *err)
 {
+    keyed = with_key;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return true;

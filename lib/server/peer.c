@@ -187,6 +187,7 @@ static bool backlog_update(struct server *server, struct peer *peer)
 
 static void peer_disconnect(struct server *server, struct peer *peer)
 {
+    refusal_note(REFUSAL_UNREAD);
     transport_disconnect(peer->fd);
     peer_gone(server, peer);
 }

@@ -250,5 +250,6 @@ bool handle_stats(struct job *job, struct err *err)
     figure_add(map, "requests", server->requests);
     figure_add(map, "uptime_ms", time_now_ms() - server->started_ms);
     persist_figures(server, map);
+    map_set(map, STR("refused"), refusal_figures());
     return job_answer(job, figures.revision, map);
 }

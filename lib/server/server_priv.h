@@ -26,9 +26,9 @@ struct frames {
 };
 enum send_result { SEND_DONE, SEND_STALLED, SEND_GONE };
 
-/* Raises the limit of descriptors; from then on, what is accepted goes through gate.c. ERR_INTERNAL when
- * there are too few. */
-bool gate_open(struct err *err);
+/* Raises the limit of descriptors; from then on, what is accepted goes through gate.c. keyed: only those with
+ * a key are let in. ERR_INTERNAL when there are too few. */
+bool gate_open(bool keyed, struct err *err);
 
 struct transport *transport_bind(const struct server_options *options, struct buf *address, struct err *err);
 void transport_close(struct transport *transport);
@@ -55,6 +55,14 @@ bool transport_alive(struct transport *transport, int fd);
 void transport_disconnect(int fd);
 /* Waits for requests, ended connections or stop_fd. False when it is time to stop. timeout_ms <0: no end. */
 bool transport_poll(struct transport *transport, int stop_fd, int64_t timeout_ms, struct err *err);
+
+/* ---- Connections that are refused, or ended for what they do ---- */
+
+enum refusal { REFUSAL_USER, REFUSAL_FULL, REFUSAL_PROTOCOL, REFUSAL_SIZE, REFUSAL_KEY, REFUSAL_UNREAD };
+/* Counts one, and says the first of its kind on stderr. From any thread. */
+void refusal_note(enum refusal kind);
+/* A map: how many of each kind. The caller's. */
+struct value *refusal_figures(void);
 
 /* ---- Peers: connections that something is kept for: a parked request, an unacknowledged event, a claim, a
  * service, an answer that could not be sent. Others leave no trace. ---- */

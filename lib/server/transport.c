@@ -140,6 +140,8 @@ static bool zap_take(struct transport *transport, struct zap_question *question)
 
 static void zap_answer(struct transport *transport, const struct zap_question *question)
 {
+    if (!question->fits)
+        refusal_note(REFUSAL_KEY);
     const struct str frames[] = {STR("1.0"),
                                  {question->id, question->id_len},
                                  question->fits ? STR("200") : STR("400"),
@@ -254,7 +256,7 @@ static bool fds_get(struct transport *transport, struct err *err)
 
 struct transport *transport_bind(const struct server_options *options, struct buf *address, struct err *err)
 {
-    if (!gate_open(err))
+    if (!gate_open(options->secret != NULL, err))
         return NULL;
     struct transport *transport = mem_new(sizeof *transport);
     transport->secret = options->secret;
@@ -350,6 +352,7 @@ bool transport_receive(struct transport *transport, struct frames *frames)
         frames->value = message_bytes(&transport->value);
         frames->excess = zmq_msg_more(&transport->value);
         if (rest_skip(transport, frames->excess) > EXCESS_MAX) {
+            refusal_note(REFUSAL_SIZE);
             transport_disconnect(frames->fd);
             *frames = (struct frames){0};
         }
@@ -446,6 +449,7 @@ void transport_evict(struct transport *transport, int64_t now)
     if (worst == 0 || !transport_alive(transport, (int)worst))
         return;
     atomic_store(&transport->lines[worst]->taken_ms, now);
+    refusal_note(REFUSAL_UNREAD);
     transport_disconnect((int)worst);
 }
 

@@ -75,7 +75,13 @@ class Streams(unittest.TestCase):
         until(lambda: client.stats()["peers"] <= 1, "the end of all peers")
         until(lambda: len(os.listdir("/proc/%d/fd" % server.process.pid)) < 40, "the end of all connections")
         self.assertLess(server.memory() - before, GROWTH * (10 if "asan" in ATTACK else 1))
-        server.stop()  # and nothing was logged
+        self.assertGreater(client.stats()["refused"]["protocol"], count)
+        self.assertGreater(client.stats()["refused"]["size"], count)
+        self.assertEqual(client.stats()["refused"]["key"] > count, keyed)
+        said = server.said().splitlines()
+        for reason in ["not ZMTP 3", "more frames"] + keyed * ["the same secret key"]:
+            self.assertEqual(sum(reason in line for line in said), 1, (reason, said))
+        server.stop()  # and nothing else was logged
 
     def test_without_a_key(self):
         self.all_kinds(False)
