@@ -160,8 +160,8 @@ bool commands_write(struct buf *buf, struct err *err)
 bool later_write(struct buf *buf, struct err *err)
 {
     (void)err;
-    for (const char *const *later = commands_later; *later; later++)
-        buf_add_format(buf, ".Cm %s%s\n", *later, later[1] ? " ," : " .");
+    for (const struct command_later *later = commands_later; later->name; later++)
+        buf_add_format(buf, ".Cm %s%s\n", later->name, later[1].name ? " ," : " .");
     return true;
 }
 

@@ -51,7 +51,10 @@ static void close_late(struct run *run)
 static void start_failed(struct run *run, const char *what)
 {
     struct err err;
-    err_set(&err, ERR_INTERNAL, "%s", what);
+    if (run->options->background >= 0)
+        err_set(&err, ERR_INTERNAL, "%s; %s/run.log has what it said", what, run->folder.run);
+    else
+        err_set(&err, ERR_INTERNAL, "%s", what);
     run_fail(run, &err);
 }
 

@@ -37,8 +37,11 @@ struct command {
 
 /* Ends with NULL. */
 extern const struct command *const commands[];
-/* Names of the command line that later versions have; ends with NULL. */
-extern const char *const commands_later[];
+/* Commands that later versions have, and what helps until then; ends with a row of NULL. */
+struct command_later {
+    const char *name, *meanwhile;
+};
+extern const struct command_later commands_later[];
 extern const struct option global_options[];
 /* What the help calls a group; NULL past the last one. */
 const char *group_title(size_t group);

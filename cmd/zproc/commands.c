@@ -23,8 +23,14 @@ const struct command *const commands[] = {
     &cmd_attach,  NULL,
 };
 
-const char *const commands_later[] = {
-    "graph", "import", "init", "top", "history", "report", NULL,
+const struct command_later commands_later[] = {
+    {"graph", "'zproc run --dry-run' lists what would start, in order"},
+    {"import", "'man zproc.yaml' says how to write a manifest"},
+    {"init", "'man zproc.yaml' begins with a manifest to copy"},
+    {"top", "'watch zproc ps' shows a run as it goes on"},
+    {"history", ".zproc/logs has the last runs, 'zproc ps' shows the latest"},
+    {"report", "'zproc run --junit FILE' and '--events FILE' write reports"},
+    {0},
 };
 
 const struct command *command_find(const char *name)

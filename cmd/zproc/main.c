@@ -48,9 +48,9 @@ static int print_version(struct err *err)
 
 static int unknown(const char *name, struct err *err)
 {
-    for (const char *const *later = commands_later; *later; later++)
-        if (strcmp(*later, name) == 0) {
-            err_set(err, ERR_UNSUPPORTED, "'%s' is not supported yet", name);
+    for (const struct command_later *later = commands_later; later->name; later++)
+        if (strcmp(later->name, name) == 0) {
+            err_set(err, ERR_UNSUPPORTED, "'%s' is not supported yet; %s", name, later->meanwhile);
             return FAILED;
         }
     const char *here = command_elsewhere(name), *nearest = command_nearest(name);

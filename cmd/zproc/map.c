@@ -227,6 +227,10 @@ static void map_release(struct map *map)
 static void summary(struct map *map)
 {
     bool left = map->order.next > map->ended || source_total(&map->source) != map->order.next;
+    if (map->stop_signal && map->stop_signal != SIGPIPE) {
+        const char *name = sigabbrev_np(map->stop_signal);
+        tell(map, "stopped by SIG%s", name ? name : "?");
+    }
     if (map->stop_signal || map->failed == 0)
         return;
     if (left && !map->keep_going)

@@ -16,7 +16,7 @@
 
 static const struct option up_options[] = {
     {'f', "manifest", "FILE",
-     "a manifest (default: zproc.yaml of this folder); later ones lie over earlier ones"},
+     "a manifest, - for standard input (default: zproc.yaml); later ones lie over earlier ones"},
     {0, "var", "NAME=VALUE", "a variable for ${{ vars.NAME }}, over the manifest's"},
     {'j', "jobs", "N", "at most N jobs at once; 0: no limit"},
     {0, "fail", "MODE", "after a failure: fast (stop the rest), finish, keep-going"},

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct plan *plan_new(const char *file, const char *dir)
@@ -98,10 +99,13 @@ static const char *file_find(struct plan_problems *problems)
     return NULL;
 }
 
-/* The absolute folder that file stands in; NULL with errno set. The caller frees it. */
+/* The absolute folder that file stands in, for a pipe the current one; NULL with errno set. The caller frees
+ * it. */
 static char *folder_of(const char *file)
 {
-    const char *slash = strrchr(file, '/');
+    struct stat st;
+    bool pipe = stat(file, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+    const char *slash = pipe ? NULL : strrchr(file, '/');
     AUTO_FREE char *folder = slash ? mem_copy(file, (size_t)(slash - file) + 1) : mem_text(".");
     return realpath(folder, NULL);
 }
@@ -118,8 +122,13 @@ struct plan *plan_load(const struct plan_options *options, struct plan_problems 
         err_errno(&err, errno, "cannot find the manifest's folder");
     else if (!dir)
         err_set(&err, ERR_NOT_FOUND, "there is no such file");
-    if (!dir || !file_read(file, MANIFEST_SIZE_MAX, &text, &err)) {
+    const char *path = strcmp(file, "-") == 0 ? "/dev/stdin" : file;
+    if (!dir || !file_read(path, MANIFEST_SIZE_MAX, &text, &err)) {
         file_problem(problems, file, err.message);
+        return NULL;
+    }
+    if (path != file && text.len == 0) {
+        file_problem(problems, file, "standard input has nothing more; name a manifest with -f FILE");
         return NULL;
     }
     return plan_parse(buf_str(&text), file, dir, options, problems);

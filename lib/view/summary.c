@@ -59,7 +59,9 @@ static void add_row(struct view_table *table, const struct view_worker *worker, 
     view_table_add(table, view_status_colour(worker->status), worker->status);
     add_attempts(table, worker);
     view_table_add(table, VIEW_PLAIN, duration.data);
-    view_table_add(table, VIEW_PLAIN, worker->reason);
+    AUTO_FREE char *reason = mem_format("%s%s", worker->reason,
+                                        worker->optional && view_worker_failed(worker) ? " (optional)" : "");
+    view_table_add(table, VIEW_PLAIN, reason);
 }
 
 /* The last lines of text. */

@@ -126,7 +126,7 @@ int socket_listen(const struct address *address, struct socket_file *file, struc
 {
     bool abstract = address->kind == ADDRESS_ABSTRACT;
     struct stat st;
-    AUTO_FD int turn = abstract ? -1 : turn_take(address->path, TURN_WAIT_MS);
+    AUTO_FD __attribute__((unused)) int turn = abstract ? -1 : turn_take(address->path, TURN_WAIT_MS);
     AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     *file = (struct socket_file){0};
     AUTO_FREE char *path = mem_text(address->path);

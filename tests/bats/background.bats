@@ -136,6 +136,16 @@ END
   [ ! -e .zproc/address ]
 }
 
+@test "up: when the server cannot start it says where the reason stands" {
+  manifest <<'END'
+version: 1
+server: {persist: /proc/here}
+workers: {a: {run: echo}}
+END
+  expect_error 125 "*the state server ended while it was starting; $PWD/.zproc/logs/*/run.log has what it said" zproc up
+  grep -q "cannot make the folder '/proc/here'" .zproc/logs/latest/run.log
+}
+
 @test "up --wait: services ready, jobs running or done" {
   manifest <<'END'
 version: 1

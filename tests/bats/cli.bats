@@ -71,7 +71,7 @@ PYTHON
 }
 
 @test "what is not built is refused" {
-  expect_error 2 "zproc: 'history' is not supported yet" zproc history
+  expect_error 2 "zproc: 'history' is not supported yet; .zproc/logs has the last runs*" zproc history
   expect_error 2 "*'--durability' needs a folder; add --persist DIR*" zproc server --durability always
   expect_error 2 "*'--repair' needs a folder*" zproc server --repair
   expect_error 2 "*'often' is none of always*" zproc server --durability often

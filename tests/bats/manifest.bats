@@ -36,6 +36,18 @@ Y
   [ "${lines[0]}" = "b.yaml:2:7: unknown key 'timout'; did you mean 'timeout'?" ]
 }
 
+@test "a manifest can come from standard input or another pipe: its folder is the current one" {
+  local text='{version: 1, workers: {a: {run: pwd}}}'
+  run --separate-stderr zproc run -f - <<<"$text"
+  [ "$status" = 0 ]
+  [ "$output" = "a | $PWD" ]
+  run --separate-stderr zproc run -f <(echo "$text")
+  [ "$output" = "a | $PWD" ]
+  expect_error 2 "-:1:1: *'version'*" zproc check -f - <<<'{workers: {a: {run: x}}}'
+  expect_error 2 "-: standard input has nothing more; name a manifest with -f FILE*" zproc check -f - </dev/null
+  expect 2 "" zproc check -f .
+}
+
 @test "an included file's workers run in its folder, under its prefix" {
   mkdir sub
   cat > zproc.yaml <<'Y'

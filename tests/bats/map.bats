@@ -218,6 +218,7 @@ nothing_runs() {
   kill -0 "$MAP_PID"
   kill -TERM "$MAP_PID"
   map_end 143
+  grep -qx "zproc: map: stopped by SIGTERM" err
   poll_until nothing_runs
 }
 

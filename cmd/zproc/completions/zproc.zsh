@@ -632,7 +632,7 @@ _zproc() {
         '*:\[FILE\]:_files' ;;
     run)
       _arguments -s -S \
-        '(-f --manifest)'{-f,--manifest}'[a manifest (default\: zproc.yaml of this folder); later ones lie over earlier ones]:FILE:_files' \
+        '(-f --manifest)'{-f,--manifest}'[a manifest, - for standard input (default\: zproc.yaml); later ones lie over earlier ones]:FILE:_files' \
         '--var[a variable for ${{ vars.NAME }}, over the manifest'\''s]:NAME=VALUE: ' \
         '(-j --jobs)'{-j,--jobs}'[at most N jobs at once; 0\: no limit]:N: ' \
         '--fail[after a failure\: fast (stop the rest), finish, keep-going]:MODE: ' \
@@ -655,7 +655,7 @@ _zproc() {
         '*:\[WORKER...\] | -- CMD...: ' ;;
     check)
       _arguments -s -S \
-        '(-f --manifest)'{-f,--manifest}'[a manifest (default\: zproc.yaml of this folder); later ones lie over earlier ones]:FILE:_files' \
+        '(-f --manifest)'{-f,--manifest}'[a manifest, - for standard input (default\: zproc.yaml); later ones lie over earlier ones]:FILE:_files' \
         '--var[a variable for ${{ vars.NAME }}, over the manifest'\''s]:NAME=VALUE: ' \
         '(-a --address)'{-a,--address}'[the server\: ipc\:///path, ipc\://@name or tcp\://host\:port]:ADDRESS: ' \
         '(-n --namespace)'{-n,--namespace}'[namespace of the state (default\: $ZPROC_NAMESPACE, else "default")]:NAME: ' \
@@ -845,7 +845,7 @@ _zproc() {
         '--version[print the version]' ;;
     up)
       _arguments -s -S \
-        '(-f --manifest)'{-f,--manifest}'[a manifest (default\: zproc.yaml of this folder); later ones lie over earlier ones]:FILE:_files' \
+        '(-f --manifest)'{-f,--manifest}'[a manifest, - for standard input (default\: zproc.yaml); later ones lie over earlier ones]:FILE:_files' \
         '--var[a variable for ${{ vars.NAME }}, over the manifest'\''s]:NAME=VALUE: ' \
         '(-j --jobs)'{-j,--jobs}'[at most N jobs at once; 0\: no limit]:N: ' \
         '--fail[after a failure\: fast (stop the rest), finish, keep-going]:MODE: ' \

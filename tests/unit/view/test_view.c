@@ -161,9 +161,10 @@ static void test_replicas_that_went_alike_share_a_row(void **state)
         replicas[i] = (struct view_worker){.name = names[i],
                                            .worker = "w",
                                            .status = i == 1 ? "failed" : "succeeded",
-                                           .reason = "",
+                                           .reason = i == 1 ? "exit status 3" : "",
                                            .log = "",
                                            .attempts = 1,
+                                           .optional = true,
                                            .duration_ms = i,
                                            .runs = -1};
     }
@@ -172,7 +173,7 @@ static void test_replicas_that_went_alike_share_a_row(void **state)
     view_summary_print(&out, &alike, false);
     assert_string_equal(out.data, "WORKER  STATUS     ATTEMPTS  TIME  REASON\n"
                                   "w.0     succeeded  1         0ms\n"
-                                  "w.1     failed     1         1ms\n"
+                                  "w.1     failed     1         1ms   exit status 3 (optional)\n"
                                   "w (6)   succeeded  1         7ms\n"
                                   "7 succeeded, 1 failed in 9ms\n");
 }
