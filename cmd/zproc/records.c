@@ -159,6 +159,19 @@ bool records_explain_none(const struct context *context, struct err *err)
                    "that is elsewhere");
 }
 
+/* A run that was killed, or found the disk full, has left its logs only. */
+static bool explain_logs(const struct context *context, struct err *err)
+{
+    const char *logs = context->logs ? context->logs : LOGS;
+    AUTO_FREE char *last = mem_format("%s/%s/.", logs, NAME_LAST);
+    if (access(last, F_OK) != 0)
+        return records_explain_none(context, err);
+    return err_set(err, ERR_UNREACHABLE,
+                   "no run is going on here; the last one was killed or could not keep its records, what it "
+                   "printed is in %s/%s",
+                   logs, NAME_LAST);
+}
+
 bool records_read(struct records *records, struct context *context, struct err *err)
 {
     *records = (struct records){0};
@@ -173,7 +186,7 @@ bool records_read(struct records *records, struct context *context, struct err *
         return err_set(err, ERR_INVALID, "'%s' is no id of a run", given);
     if (read_past(records, context, given ? given : NAME_LAST))
         return true;
-    return records_explain_none(context, err);
+    return given ? records_explain_none(context, err) : explain_logs(context, err);
 }
 
 bool records_find(struct records *records, struct context *context, const char *space, const char *id,

@@ -141,7 +141,8 @@ bool zmtp_greeting_check(const unsigned char head[ZMTP_GREETING_LEN], bool keyed
                        "the server wants one; name its file with --key-file or ZPROC_KEY_FILE");
     if (strcmp(mechanism, "NULL") == 0)
         return err_set(err, ERR_KEY_REJECTED,
-                       "the server has none; leave out --key-file and ZPROC_KEY_FILE to trust it as it is");
+                       "the server has none; leave out --key-file, --secret-key and their variables to "
+                       "trust it as it is");
     return err_set(err, ERR_KEY_REJECTED,
                    "the server wants another kind of authentication than a secret key");
 }

@@ -225,6 +225,11 @@ END
   poll_until dead "$guardian" "$worker"
   poll_until grep -q "the supervisor was killed by signal 9" .zproc/logs/latest/run.log
   [ ! -e .zproc/address ]
+  local command
+  for command in ps logs; do
+    expect_error 3 "*the last one was killed or *what it printed is in .zproc/logs/latest" zproc "$command"
+  done
+  expect_error 3 "*no run is going on here; 'zproc up' starts one*" zproc ps --run nosuch
   zproc up -q --wait >/dev/null
   run_down
 }
