@@ -221,13 +221,20 @@ static void event_handle(struct sup *sup, const struct sup_event *event)
     }
 }
 
-/* What can no longer come about, and what the end has done with. */
-static bool settle_ends(struct sup *sup)
+/* What can no longer come about. */
+static bool settle_dooms(struct sup *sup)
 {
-    bool busy = sup->doom_count + sup->cleared.count + sup->vacated.count > 0;
+    bool busy = sup->doom_count > 0;
     for (size_t i = 0; i < sup->doom_count; i++)
         gate_doom(sup, sup->dooms[i]);
     sup->doom_count = 0;
+    return busy;
+}
+
+/* What the end has done with. */
+static bool settle_ends(struct sup *sup)
+{
+    bool busy = sup->cleared.count + sup->vacated.count > 0;
     for (size_t i = 0; i < sup->cleared.count; i++)
         stop_cleared(sup, sup->cleared.items[i]);
     sup->cleared.count = 0;
@@ -258,13 +265,14 @@ static bool settle_events(struct sup *sup)
     return busy;
 }
 
-/* Dooms come before failures are acted on: what needed the failed one is skipped and not stopped. Processes
+/* Dooms come before failures are acted on: what needed the failed one is skipped and not stopped. These come
+ * before an ordered stop goes on, so that what is to be stopped for a failure is part of the order. Processes
  * are started last: not where the first failure stops everything, and no service when the last job is over.
  */
 static void settle(struct sup *sup)
 {
-    while (settle_ends(sup) || phase_siblings(sup) || phase_act(sup) || settle_gates(sup) ||
-           settle_events(sup) || phase_advance(sup) || slots_fill(sup))
+    while (settle_dooms(sup) || phase_siblings(sup) || phase_act(sup) || settle_ends(sup) ||
+           settle_gates(sup) || settle_events(sup) || phase_advance(sup) || slots_fill(sup))
         ;
 }
 

@@ -508,6 +508,7 @@ static void siblings_halt(struct sim *sim)
         if (sim->effects.items[i].kind == SUP_FORGET &&
             sup_task_at(sim->sup, sim->effects.items[i].ref.task, &task) && task.row &&
             task.worker->fail_fast && task.parent == SUP_NO_TASK &&
+            !actor_of(sim, task.ref.task)->leaving && /* that new ones come instead is no concern of theirs */
             (task.state == TASK_FAILED || task.state == TASK_TIMEOUT || task.state == TASK_LOST))
             halt_expect(sim, &task);
     }

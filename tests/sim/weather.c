@@ -19,7 +19,7 @@ static int64_t draw_range(const struct sim *sim, uint64_t what, int64_t low, int
     return low + (int64_t)(draw(sim, what) % (uint64_t)(high - low + 1));
 }
 
-enum { DRAW_CLOCK, DRAW_LATE = 16, DRAW_LOSSY = 24, DRAW_NEVER = 32, DRAW_TURNS = 64, DRAW_HANDS = 128 };
+enum { DRAW_CLOCK, DRAW_LATE = 16, DRAW_LOSSY = 24, DRAW_NEVER = 32, DRAW_HANDS = 128, DRAW_TURNS = 319 };
 
 /* By a second, a minute, an hour, or a day, to and fro. */
 static void clocks_draw(struct sim *sim)
@@ -54,7 +54,7 @@ void weather_draw(struct sim *sim)
 {
     clocks_draw(sim);
     hands_draw(sim);
-    sim->turns = draw_range(sim, DRAW_TURNS, 0, 2) == 0;
+    sim->turns = draw_range(sim, DRAW_TURNS, 0, 3) == 0;
     sim->lossy = draw_range(sim, DRAW_LOSSY, 0, 24) == 0;
     if (draw_range(sim, DRAW_LATE, 0, 9) == 0)
         happen(sim, draw_range(sim, DRAW_LATE + 1, 0, 5000), HAPPEN_LATE, (struct sup_event){0});

@@ -256,6 +256,32 @@ static void what_comes_to_wait_for_chance_does_not_keep_the_run_alive(void **sta
     release(&s);
 }
 
+static void what_comes_in_its_place_is_not_stopped_for_a_failure(void **state)
+{
+    (void)state;
+    struct plan_row rows[] = {{.label = (char *)"[a]"}};
+    SCRIPT s;
+    struct again again;
+    script_init(&s);
+    s.plan.run.fail = FAIL_KEEP_GOING;
+    struct plan_worker *part = worker(&s, "part");
+    part->rows = rows;
+    part->row_count = 1;
+    part->fail_fast = true;
+    service(&s, "top");
+    worker(&s, "job");
+    need(&s, "top", "part", NEED_STARTED);
+    begin(&s);
+    read_again(&s, &again);
+    take(&s, &again, 0, false);
+    take(&s, &again, 2, true);
+    reload(&s, &again);
+    expect(&s, "spawn:part[a] spawn:job spawn:top terminate:top");
+    ended(&s, "part[a]", 1);
+    expect(&s, "spawn:part[a] remove:part[a]");
+    release(&s);
+}
+
 static void cannot_join(struct script *s, struct again *again, size_t worker)
 {
     struct sup_event add = {.kind = SUP_ADD, .plan = &again->plan, .number = (int64_t)worker};
@@ -354,6 +380,7 @@ int main(void)
         cmocka_unit_test(what_was_removed_can_come_again),
         cmocka_unit_test(what_waits_for_chance_is_judged_by_the_new_manifest),
         cmocka_unit_test(what_comes_to_wait_for_chance_does_not_keep_the_run_alive),
+        cmocka_unit_test(what_comes_in_its_place_is_not_stopped_for_a_failure),
         cmocka_unit_test(what_joins_must_not_need_what_needs_its_name),
         cmocka_unit_test(nor_what_needed_it_and_was_removed),
         cmocka_unit_test(nor_what_is_about_to_need_it),
