@@ -36,6 +36,12 @@ struct feature {
     X(grace_none, w->stop.grace_ms == 0)                                                                     \
     X(mutex, w->mutex_count == 1)                                                                            \
     X(mutexes, w->mutex_count > 1)                                                                           \
+    X(mutex_of_a_service, w->service && w->mutex_count > 0)                                                  \
+    X(retry_for_a_status, has_failure(w, FAILURE_STATUS))                                                    \
+    X(retry_for_a_signal, has_failure(w, FAILURE_SIGNAL))                                                    \
+    X(retry_for_a_timeout, has_failure(w, FAILURE_TIMEOUT))                                                  \
+    X(trigger_worker_max, w->trigger.condition == CONDITION_WORKER && w->trigger.max > 0)                    \
+    X(map_stays, w->map.given && w->map.stays)                                                               \
     X(retry_max, w->retry.max > 0)                                                                           \
     X(retry_without_end, w->retry.max < 0)                                                                   \
     X(retry_at_once, w->retry.max != 0 && w->retry.delay_ms == 0)                                            \
@@ -79,6 +85,14 @@ static bool has_moment(const struct plan_worker *worker, enum plan_moment moment
 static bool has_time(const struct plan_worker *worker)
 {
     return worker->trigger.given && worker->trigger.condition == CONDITION_TIME;
+}
+
+static bool has_failure(const struct plan_worker *worker, enum plan_failure_kind kind)
+{
+    bool has = false;
+    for (size_t i = 0; i < worker->retry.failure_count && worker->retry.max != 0; i++)
+        has |= worker->retry.failures[i].kind == kind;
+    return has;
 }
 
 WORKER_FEATURES(FEATURE)
@@ -173,6 +187,7 @@ static int show_run(const struct coverage *coverage)
     }
     missing += show("world", "clock set forward", coverage->clock_forward);
     missing += show("world", "clock set back", coverage->clock_back);
+    missing += show("world", "needs that change", coverage->turns);
     missing += show("world", "server answers late", coverage->server_late);
     return missing + show("world", "condition that never holds", coverage->never);
 }

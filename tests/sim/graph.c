@@ -128,6 +128,19 @@ static void matrix_make(struct sim *sim, size_t index, struct plan_worker *worke
         worker->rows[i].label = (char *)labels[i];
 }
 
+/* In some seeds: what makes a run that ends only when it is stopped. From numbers of its own, too. */
+static void endless_make(struct sim *sim, size_t index)
+{
+    struct plan_worker *worker = &sim->graph.workers[index];
+    uint64_t drawn = (sim->seed + index * 104729) * 0xbf58476d1ce4e5b9u >> 32;
+    if ((sim->seed * 0xd1342543de82ef95u >> 32) % 8 != 2)
+        return;
+    if (worker->trigger.given && worker->trigger.condition == CONDITION_WORKER)
+        worker->trigger.max = (int64_t)(drawn % 4);
+    if ((worker->service || worker->restart_always) && drawn % 3 == 0)
+        worker->mutex_count = drawn / 4 % 2 + 1;
+}
+
 static char some_condition; /* only that there is one counts */
 
 static void worker_make(struct sim *sim, size_t index)
@@ -243,8 +256,10 @@ static void ends_mark(struct sim *sim)
     for (size_t i = 0; i < sim->graph.plan.worker_count; i++) {
         const struct plan_worker *worker = &sim->graph.workers[i];
         bool keeps = !worker->service && (!worker->trigger.given || worker->trigger.max > 0);
+        bool waits = worker->trigger.condition == CONDITION_WORKER && worker->trigger.max > 0;
         job |= keeps && !sim->graph.dormant[i];
         lasting |= keeps && worker->restart_always;
+        lasting |= waits || (worker->service && worker->mutex_count > 0);
     }
     sim->graph.needs_stop = !job || lasting;
 }
@@ -264,7 +279,7 @@ void graph_make(struct sim *sim)
         needs_make(sim, i);
     graph->utc = zone_parse_rule(STR("UTC0"), NULL);
     for (size_t i = 0; i < graph->plan.worker_count; i++)
-        source_make(sim, i);
+        source_make(sim, i), endless_make(sim, i);
     ends_mark(sim);
     weather_conditions(sim);
 }

@@ -205,6 +205,7 @@ void reload_do(struct sim *sim)
     }
     if (sim->turns)
         graph_mark_dormant(sim);
+    sim->coverage.turns += sim->turns && allowed;
     if (plan->worker_count > 0)
         world_step(sim, event);
 }

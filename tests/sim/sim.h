@@ -1,5 +1,5 @@
 /* The simulation: a graph made from a seed is run through sup_step in a world that is made from the seed too,
- * in virtual time, and judged by rules that are written down a second time here (check.c). */
+ * in virtual time, and judged by rules that are written down a second time here (check*.c). */
 #ifndef SIM_H
 #define SIM_H
 
@@ -87,12 +87,12 @@ struct happening {
     bool owed;
 };
 
-enum { FEATURES_MAX = 80, SIGNALS_SHOWN = 3 };
+enum { FEATURES_MAX = 96, SIGNALS_SHOWN = 3 };
 
 struct coverage { /* counts, and nothing else: they are added up */
     uint64_t features[FEATURES_MAX], needs[NEED_ENDED + 1][3], need_timeouts;
     uint64_t fails[3], jobs, run_timeouts, signals[SIGNALS_SHOWN];
-    uint64_t clock_forward, clock_back, server_late, never;
+    uint64_t clock_forward, clock_back, server_late, never, turns;
     uint64_t events[SUP_RELOAD + 1], effects[SUP_END + 1];
     uint64_t states[SUP_STATE_COUNT], moves[SUP_STATE_COUNT][SUP_STATE_COUNT];
     uint64_t hands[SUP_FILES_CHANGED - SUP_START_TASKS + 1][SUP_STATE_COUNT];
@@ -121,7 +121,7 @@ struct sim {
     const struct plan_worker *now_is[WORKERS_MAX], *worked_as[WORKERS_MAX]; /* is to be; is, or was last */
     struct plan *plans[PLANS_MAX];                                          /* those that came later */
     size_t plan_count;
-    /* What check.c keeps. */
+    /* What check_run.c keeps. */
     bool decided, ending, was_ending, cut /* does not end by itself */, failed;
     int status, signals;
     char fault[400];
@@ -194,8 +194,13 @@ void check_result(struct sim *sim, const struct sup_task *task);
 void check_times(struct sim *sim, const struct sup_task *task);
 
 /* check.c */
-void check_before(struct sim *sim, const struct sup_event *event);
 void check_effect(struct sim *sim, const struct sup_effect *effect);
+bool check_success(const struct plan_worker *worker, const struct actor *actor);
+void check_needs(struct sim *sim, const struct sup_task *task);           /* that they hold */
+int check_status(const struct sup_task *task, const struct actor *actor); /* that its failure gives the run */
+
+/* check_run.c */
+void check_before(struct sim *sim, const struct sup_event *event);
 /* A task comes to a state: what triggers have to work off. */
 void check_moment(struct sim *sim, uint32_t task, enum sup_state state);
 void check_opened(struct sim *sim); /* once effects are judged */
@@ -203,6 +208,5 @@ void check_inside(struct sim *sim); /* triggers whose events come from within; b
 void check_run(struct sim *sim);    /* what the step meant for the run; before its effects are judged */
 void check_after(struct sim *sim);
 void check_end(struct sim *sim);
-bool check_success(const struct plan_worker *worker, const struct actor *actor);
 
 #endif
