@@ -1,7 +1,6 @@
 /* The rules of supervision.md, judged from outside: from what the world knows and the records say. */
 #include "sim.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 /* ---- What an attempt came to ---- */

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { STEPS_MAX = 100000, TIME_MAX = 2 * 3600 * 1000, CAUSED_MAX = EVENTS_MAX / 2 };
+enum { STEPS_MAX = 300000, TIME_MAX = 6 * 3600 * 1000, CAUSED_MAX = EVENTS_MAX / 2 };
 
 struct actor *actor_of(struct sim *sim, uint32_t task)
 {
