@@ -291,30 +291,33 @@ class Addresses(unittest.TestCase):
         self.assertEqual(ended.returncode, 2)
         self.assertIn("only you", ended.stderr)
 
+    @staticmethod
+    def greeted(uid, path):
+        """As another user in a child: 1 with the server's greeting, 0 without, 3 when nothing lets it near."""
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setuid(uid)
+                s = socket.socket(socket.AF_UNIX)
+                s.settimeout(20)
+                s.connect(path)
+                s.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 32))
+                os._exit(len(s.recv(1)))
+            except PermissionError:
+                os._exit(3)
+            except ConnectionError:
+                os._exit(0)
+            finally:
+                os._exit(9)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
     @unittest.skipIf(os.getuid() != 0, "only root can become somebody else")
     def test_other_user(self):
         """Another user's connection is closed, also at an abstract name."""
         name = "zproc-test-other-%d" % os.getpid()
         server = self.serve(address="ipc://@" + name)
-
-        def greets(uid):
-            child = os.fork()
-            if child == 0:
-                try:
-                    os.setuid(uid)
-                    s = socket.socket(socket.AF_UNIX)
-                    s.settimeout(20)
-                    s.connect("\0" + name)
-                    s.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 32))
-                    os._exit(len(s.recv(1)))
-                except ConnectionError:
-                    os._exit(0)
-                finally:
-                    os._exit(9)
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-        self.assertEqual(greets(0), 1)
-        self.assertEqual(greets(65534), 0)
+        self.assertEqual(self.greeted(0, "\0" + name), 1)
+        self.assertEqual(self.greeted(65534, "\0" + name), 0)
         self.assertEqual(self.answers(server.address), server.process.pid)
 
     @unittest.skipIf(os.getuid() != 0, "only root can become somebody else")
@@ -323,29 +326,10 @@ class Addresses(unittest.TestCase):
         os.chmod(self.folder, 0o755)
         path = self.folder + "/s"
         server = self.serve(address="ipc://" + path)
-
-        def connects(uid):
-            child = os.fork()
-            if child == 0:
-                try:
-                    os.setuid(uid)
-                    s = socket.socket(socket.AF_UNIX)
-                    s.settimeout(20)
-                    s.connect(path)
-                    s.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 32))
-                    os._exit(len(s.recv(1)))
-                except PermissionError:
-                    os._exit(3)
-                except ConnectionError:
-                    os._exit(0)
-                finally:
-                    os._exit(9)
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-        self.assertEqual(connects(65534), 3)
+        self.assertEqual(self.greeted(65534, path), 3)
         os.chmod(path, 0o666)
-        self.assertEqual(connects(65534), 0)
-        self.assertEqual(connects(0), 1)
+        self.assertEqual(self.greeted(65534, path), 0)
+        self.assertEqual(self.greeted(0, path), 1)
 
     @unittest.skipIf(os.getuid() != 0, "only root can become somebody else")
     def test_other_users_server(self):

@@ -2,10 +2,13 @@
 #ifndef ZPROC_TEST_UNIT_H
 #define ZPROC_TEST_UNIT_H
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -33,6 +36,28 @@ static inline void assert_message_at(const struct err *err, const char *part, co
         return;
     print_error("'%s' does not say '%s'\n", err->message, part);
     _fail(file, line);
+}
+
+/* Setup and teardown: the test is in an empty folder of its own, whose path is its state. */
+static inline int folder_enter(void **state)
+{
+    char *folder = mem_text("/tmp/zproc-test-XXXXXX");
+    *state = folder;
+    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static inline int folder_leave(void **state)
+{
+    AUTO_FREE char *folder = *state;
+    AUTO_FREE char *command = mem_format("rm -rf %s", folder);
+    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
+}
+
+static inline void file_write(const char *path, struct str bytes)
+{
+    AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_true(fd_write_all(fd, bytes.data, bytes.len));
 }
 
 /* SplitMix64. */

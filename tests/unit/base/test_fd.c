@@ -8,30 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int folder_setup(void **state)
-{
-    char *folder = mem_text("/tmp/zproc-test-XXXXXX");
-    *state = folder;
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int folder_teardown(void **state)
-{
-    const char *const files[] = {"file", "d/e/f", "d/e", "d"};
-    for (size_t i = 0; i < LENGTH_OF(files); i++)
-        remove(files[i]);
-    int failed = rmdir(*state);
-    free(*state);
-    return failed;
-}
-
-static void file_write(const char *path, const void *data, size_t len)
-{
-    AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    assert_true(fd_write_all(fd, data, len));
-}
-
 static void test_close(void **state)
 {
     (void)state;
@@ -131,7 +107,7 @@ static void test_read_file(void **state)
     char data[100000];
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (char)(i * 31);
-    file_write("file", data, sizeof data);
+    file_write("file", (struct str){data, sizeof data});
     AUTO_BUF struct buf buf = {0};
     assert_true(file_read("file", sizeof data, &buf, &err));
     assert_int_equal(buf.len, sizeof data);
@@ -145,7 +121,7 @@ static void test_read_file(void **state)
 static void test_read_empty_file(void **state)
 {
     (void)state;
-    file_write("file", "", 0);
+    file_write("file", STR(""));
     AUTO_BUF struct buf buf = {0};
     assert_true(file_read("file", 0, &buf, NULL));
     assert_str(buf_str(&buf), "");
@@ -186,7 +162,7 @@ static void test_folders_that_cannot_be_made(void **state)
 {
     (void)state;
     struct err err = {0};
-    file_write("file", "", 0);
+    file_write("file", STR(""));
     assert_false(dir_make("", 0700, &err));
     assert_false(dir_make("file", 0700, &err));
     assert_message(&err, "cannot make the folder 'file'");
@@ -209,5 +185,5 @@ int main(void)
         cmocka_unit_test(test_make_folders),
         cmocka_unit_test(test_folders_that_cannot_be_made),
     };
-    return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

@@ -1,37 +1,8 @@
 /* Files of variables: the form of a line, quotes, ${NAME}, and where what is wrong is said to be. */
+#include "../unit.h"
 #include "plan.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-static char dir[] = "/tmp/zproc-dotenv-XXXXXX";
-
-static int setup(void **state)
-{
-    (void)state;
-    memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
-    return !mkdtemp(dir) || chdir(dir) != 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    AUTO_FREE char *command = mem_format("rm -rf %s", dir);
-    return chdir("/") != 0 || system(command) != 0;
-}
-
-static void write_file(const char *name, struct str text)
-{
-    FILE *file = fopen(name, "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text.data, 1, text.len, file), text.len);
-    fclose(file);
-}
 
 static void add_env(struct buf *out, const struct plan_env *env)
 {
@@ -45,7 +16,7 @@ static char *load(const char *manifest)
 {
     struct plan_problems problems = {0};
     AUTO_FREE char *text = mem_format("version: 1\n%s", manifest);
-    struct plan *plan = plan_parse(str_of(text), "zproc.yaml", dir, NULL, &problems);
+    struct plan *plan = plan_parse(str_of(text), "zproc.yaml", ".", NULL, &problems);
     struct buf out = {0};
     buf_add_text(&out, "");
     for (size_t i = 0; i < problems.count; i++) {
@@ -65,7 +36,7 @@ static char *load(const char *manifest)
 
 static void assert_text(struct str text, const char *wanted)
 {
-    write_file("x.env", text);
+    file_write("x.env", text);
     AUTO_FREE char *got = load("env_file: x.env\nworkers: {w: {run: w}}\n");
     assert_string_equal(got, wanted);
 }
@@ -138,7 +109,7 @@ static void test_growth(void **state)
     buf_add_text(&text, "A0=xxxxxxxxxxxxxxxx\n");
     for (int i = 1; i < 40; i++)
         buf_add_format(&text, "A%d=$A%d$A%d\n", i, i - 1, i - 1);
-    write_file("x.env", buf_str(&text));
+    file_write("x.env", buf_str(&text));
     AUTO_FREE char *got = load("env_file: x.env\nworkers: {w: {run: w}}\n");
     assert_non_null(strstr(got, "the value is longer than 128 KiB\n"));
 }
@@ -146,8 +117,8 @@ static void test_growth(void **state)
 static void test_forms(void **state)
 {
     (void)state;
-    write_file("a.env", STR("A=1\n"));
-    write_file("b.env", STR("B=2\n"));
+    file_write("a.env", STR("A=1\n"));
+    file_write("b.env", STR("B=2\n"));
     AUTO_FREE char *list =
         load("env_file: [a.env, {file: b.env}, {file: c.env, required: false}]\n"
              "defaults: {env_file: b.env}\nworkers: {w: {run: w, env_file: {file: a.env}}}\n");
@@ -161,12 +132,12 @@ static void test_forms(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_quotes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_expansion, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_problems, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_growth, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_forms, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lines, folder_enter, folder_leave),
+        cmocka_unit_test_setup_teardown(test_quotes, folder_enter, folder_leave),
+        cmocka_unit_test_setup_teardown(test_expansion, folder_enter, folder_leave),
+        cmocka_unit_test_setup_teardown(test_problems, folder_enter, folder_leave),
+        cmocka_unit_test_setup_teardown(test_growth, folder_enter, folder_leave),
+        cmocka_unit_test_setup_teardown(test_forms, folder_enter, folder_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

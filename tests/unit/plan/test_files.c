@@ -1,42 +1,24 @@
 /* A manifest of several files: `-f` several times and `include`. Each test writes its files into a new
  * folder and works there. */
+#include "../unit.h"
 #include "plan.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-static char dir[] = "/tmp/zproc-files-XXXXXX";
 static struct plan *plan;
 static struct buf problems_text;
 
-static int setup(void **state)
-{
-    (void)state;
-    memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
-    return !mkdtemp(dir) || chdir(dir) != 0;
-}
-
 static int teardown(void **state)
 {
-    (void)state;
-    AUTO_FREE char *command = mem_format("rm -rf %s", dir);
     plan_free(plan);
     plan = NULL;
     buf_release(&problems_text);
-    return chdir("/") != 0 || system(command) != 0;
+    return folder_leave(state);
 }
 
 static void write_file(const char *name, const char *text)
 {
-    FILE *file = fopen(name, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    fclose(file);
+    file_write(name, str_of(text));
 }
 
 /* The plan of these files, or the text of their problems. */
@@ -255,16 +237,16 @@ static void test_size(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_over, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_taken_out, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_problems_name_their_file, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_include_lies_under, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_prefix, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_include_over_several, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_circle, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_file_count, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_aliases, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_size, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_over, folder_enter, teardown),
+        cmocka_unit_test_setup_teardown(test_taken_out, folder_enter, teardown),
+        cmocka_unit_test_setup_teardown(test_problems_name_their_file, folder_enter, teardown),
+        cmocka_unit_test_setup_teardown(test_include_lies_under, folder_enter, teardown),
+        cmocka_unit_test_setup_teardown(test_prefix, folder_enter, teardown),
+        cmocka_unit_test_setup_teardown(test_include_over_several, folder_enter, teardown),
+        cmocka_unit_test_setup_teardown(test_circle, folder_enter, teardown),
+        cmocka_unit_test_setup_teardown(test_file_count, folder_enter, teardown),
+        cmocka_unit_test_setup_teardown(test_aliases, folder_enter, teardown),
+        cmocka_unit_test_setup_teardown(test_size, folder_enter, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

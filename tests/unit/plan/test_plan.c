@@ -1,13 +1,8 @@
 /* What stands in a plan: every key, every default, merging, templates, needs, the command line's part. */
+#include "../unit.h"
 #include "plan.h"
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 static struct plan *plan; /* of the test that runs */
 static const struct plan_options *options;
@@ -635,14 +630,6 @@ static void test_command(void **state)
 
 /* ---- Files ---- */
 
-static void file_write(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 static void assert_load_problem(const char *file, const char *message)
 {
     struct plan_options given = {.files = &file, .file_count = file != NULL};
@@ -668,14 +655,14 @@ static void test_files(void **state)
     assert_load_problem("no/such.yaml", "no/such.yaml: there is no such file\n");
     struct plan_problems problems = {0};
     struct plan_options given = {0};
-    file_write("zproc.yml", "version: 1\nworkers: {yml: {run: x}}\n");
+    file_write("zproc.yml", STR("version: 1\nworkers: {yml: {run: x}}\n"));
     plan = plan_load(&given, &problems);
     assert_non_null(plan);
     assert_string_equal(plan->workers[0].name, "yml");
     assert_string_equal(plan->dir, dir);
     assert_string_equal(plan->name, dir + strlen("/tmp/"));
     plan_free(plan);
-    file_write("zproc.yaml", "\xef\xbb\xbfversion: 1\nworkers: {yaml: {run: x}}\n");
+    file_write("zproc.yaml", STR("\xef\xbb\xbfversion: 1\nworkers: {yaml: {run: x}}\n"));
     plan = plan_load(&given, &problems);
     assert_string_equal(plan->workers[0].name, "yaml");
     assert_int_equal(unlink("zproc.yml") + unlink("zproc.yaml") + chdir(back) + rmdir(dir), 0);

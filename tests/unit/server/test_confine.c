@@ -1,11 +1,5 @@
 /* What a confined server can still touch; in a child each, since it is for good. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "../unit.h"
 #include "server.h"
 
 #include <errno.h>
@@ -19,21 +13,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/zproc-confine-XXXXXX";
-
-static int in_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int out_of_folder(void **state)
-{
-    (void)state;
-    AUTO_FREE char *command = mem_format("rm -rf %s", folder);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
-}
 
 static bool can_open(const char *path, int flags)
 {
@@ -128,5 +107,5 @@ int main(void)
         cmocka_unit_test(with_a_folder),
         cmocka_unit_test(with_a_socket),
     };
-    return cmocka_run_group_tests(tests, in_folder, out_of_folder);
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }
