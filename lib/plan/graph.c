@@ -21,8 +21,12 @@ static void unknown_worker(struct loader *loader, const struct node *node, struc
 {
     const char *nearest = diag_nearest(&loader->diag, name, loader->worker_names, loader->plan->worker_count);
     static const struct node nowhere = {.line = 0};
-    diag_add_at(&loader->diag, node ? node : &nowhere, "no worker '%.*s'%s%s%s", STR_ARG(name),
-                nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    if (!node && !nearest)
+        diag_add_at(&loader->diag, &nowhere, "no worker '%.*s'; 'zproc run --dry-run' lists them",
+                    STR_ARG(name));
+    else
+        diag_add_at(&loader->diag, node ? node : &nowhere, "no worker '%.*s'%s%s%s", STR_ARG(name),
+                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
 /* What cannot come to pass would keep the run waiting for ever. */

@@ -20,6 +20,16 @@ void namespace_read(struct loader *loader, const struct node *node, void *target
         namespace_check(loader, node);
 }
 
+/* What to write in place of a word that other tools have. */
+static const char *word_elsewhere(const struct node *node)
+{
+    if (str_is(node->text, "on-failure") || str_is(node->text, "on_failure"))
+        return "; 'retry' starts a worker again after failures";
+    if (str_is(node->text, "unless-stopped"))
+        return "; always is like that: what 'zproc stop' has stopped stays so";
+    return "";
+}
+
 static bool word_check(struct loader *loader, const char *what, const struct node *node, const char *first,
                        const char *second, bool *is_second)
 {
@@ -27,8 +37,8 @@ static bool word_check(struct loader *loader, const char *what, const struct nod
     if (*is_second || (ynode_is_text(node) && str_is(node->text, first)))
         return true;
     if (ynode_is_text(node))
-        diag_add_at(&loader->diag, node, "'%s' must be %s or %s, not '%.*s'", what, first, second,
-                    STR_ARG(node->text));
+        diag_add_at(&loader->diag, node, "'%s' must be %s or %s, not '%.*s'%s", what, first, second,
+                    STR_ARG(node->text), word_elsewhere(node));
     else
         diag_add_at(&loader->diag, node, "'%s' must be %s or %s, not %s", what, first, second,
                     ynode_type_name(node));

@@ -28,6 +28,12 @@ Y
   [ "$output" = "a.yaml: ok, 1 worker" ]
 }
 
+@test "who names a worker that is not there is told what there is" {
+  printf 'version: 1\nworkers:\n  build: {run: x}\n' > zproc.yaml
+  expect_error 2 "zproc.yaml: no worker 'biuld'; did you mean 'build'?*" zproc run biuld
+  expect_error 2 "zproc.yaml: no worker 'other'; 'zproc run --dry-run' lists them*" zproc run other
+}
+
 @test "a problem names the file that it stands in" {
   printf 'version: 1\nworkers:\n  a: {run: x}\n' > a.yaml
   printf 'workers:\n  a: {timout: 5s}\n' > b.yaml

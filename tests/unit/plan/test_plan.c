@@ -535,7 +535,8 @@ static void test_selection_of_unknown_workers(void **state)
     struct plan_options given = {.workers = names, .worker_count = 2};
     options = &given;
     assert_problems("version: 1\nworkers: {oven: {run: x}}\n",
-                    "0:0: no worker 'oveN'; did you mean 'oven'?\n0:0: no worker 'zebra'\n");
+                    "0:0: no worker 'oveN'; did you mean 'oven'?\n0:0: no worker 'zebra'; 'zproc run "
+                    "--dry-run' lists them\n");
 }
 
 static void test_problems_of_defaults_are_said_once(void **state)
