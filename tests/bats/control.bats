@@ -447,6 +447,34 @@ CHANGES='+ new
   went_down
 }
 
+@test "reload: what was removed comes again; needs can be turned round" {
+  manifest <<'END'
+version: 1
+workers:
+  keep: {run: exec sleep 1000}
+  base: {run: 'true'}
+  middle: {run: exec sleep 1001, service: true, needs: [base]}
+  gone: {run: exec sleep 1002, service: true, needs: [middle]}
+END
+  run_start
+  poll_until is gone ready
+  manifest <<'END'
+version: 1
+workers:
+  keep: {run: exec sleep 1000}
+  base: {run: exec sleep 1003, service: true, needs: [middle]}
+  middle: {run: exec sleep 1001, service: true}
+END
+  expect 0 $'~ base: key run changed\n~ middle: key needs changed\n- gone' zproc reload
+  poll_until is base ready
+  poll_until is middle ready
+  [ "$(names)" = "base keep middle" ]
+  echo '  gone: {run: exec sleep 1002, service: true, needs: [base]}' >>zproc.yaml
+  expect 0 "+ gone" zproc reload
+  poll_until is gone ready
+  went_down
+}
+
 @test "SIGHUP reloads a run in the background" {
   reloadable
   zproc up 2>err
