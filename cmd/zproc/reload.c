@@ -67,9 +67,10 @@ const struct command cmd_reload = {
     .summary = "Read the manifest of the run again and take over what has changed",
     .notes =
         "Workers that are new are started, those that are gone are stopped, those that have changed are\n"
-        "replaced; all others are left alone. Prints a line each: '+ NAME', '- NAME', '~ NAME: key KEY\n"
-        "changed'. It returns when what had to be stopped has ended. A manifest with problems changes\n"
-        "nothing: status 2. 'name', 'server' and 'run' cannot change while the run goes on: status 1.\n",
+        "replaced; all others are left alone. A run does not end by itself before what is replaced has\n"
+        "been. Prints a line each: '+ NAME', '- NAME', '~ NAME: key KEY changed'. It returns when what had\n"
+        "to be stopped has ended. A manifest with problems changes nothing: status 2. 'name', 'server' and\n"
+        "'run' cannot change while the run goes on: status 1.\n",
     .options = reload_options,
     .examples = "  zproc reload --dry-run\n  zproc reload\n",
     .run = run_reload,

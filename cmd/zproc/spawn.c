@@ -145,8 +145,8 @@ const struct command cmd_spawn = {
         "Prints its process id, - when it has to wait for its needs or a free slot. From within a worker\n"
         "too: the new one belongs to the run, works on the same state and keeps the run alive unless it\n"
         "is a service. When it fails, the run fails, unless it is --optional. A name can be taken again\n"
-        "when what had it has ended. With -n it works in that namespace. ${{ }} in CMD is filled in as in\n"
-        "a manifest.\n",
+        "when what had it has ended; the new one must not need what needs it. With -n it works in that\n"
+        "namespace. ${{ }} in CMD is filled in as in a manifest.\n",
     .options = spawn_options,
     .examples = "  zproc spawn worker2 -- ./work.sh 2\n"
                 "  zproc spawn db --service -e PORT=5433 -- ./db\n"
