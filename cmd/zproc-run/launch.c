@@ -433,7 +433,7 @@ static void spawn_now(struct run *run, struct task *task)
 {
     static const struct child_callbacks callbacks = {.output = process_output, .ended = process_ended};
     struct launch launch = {0};
-    struct err err;
+    struct err err = {0};
     struct sup_ref ref = task->spawn;
     task->spawning = false;
     if (task->obstacle) {
