@@ -99,6 +99,28 @@ static void line_due(void *ctx)
         line_look(process);
 }
 
+static void line_end(struct process *process, bool now)
+{
+    struct line *line = process->line;
+    if (line->ends || line->lost)
+        return;
+    line->ends = true;
+    idle_remove(process);
+    child_feed_end(process->child);
+    if (now)
+        line_tell(process);
+    else
+        timer_set(line->timer, time_now_ms() + process->task->worker->stop.grace_ms);
+}
+
+/* What it has been given it cannot answer any more. */
+static void line_silent(void *ctx, struct child *child)
+{
+    struct process *process = ctx;
+    (void)child;
+    line_end(process, process->line->busy);
+}
+
 /* ---- Giving ---- */
 
 static void line_ended(void *ctx, struct child *child, const struct child_end *end)
@@ -110,7 +132,8 @@ static void line_ended(void *ctx, struct child *child, const struct child_end *e
 /* A new one; it is told apart by the number of its first item. */
 static struct process *line_start(struct run *run, struct task *map, struct sup_ref ref, struct err *err)
 {
-    static const struct child_callbacks callbacks = {.output = process_output, .ended = line_ended};
+    static const struct child_callbacks callbacks = {
+        .output = process_output, .ended = line_ended, .silent = line_silent};
     struct launch launch = {.own_number = true, .number = ref.task};
     struct process *process = NULL;
     if (launch_prepare(&launch, run, map, LAUNCH_WORKER, err)) {
@@ -298,20 +321,6 @@ void lines_ended(struct process *process, const struct child_end *end)
     map->held--;
     task_drop(run, map);
     run_wake(run);
-}
-
-static void line_end(struct process *process, bool now)
-{
-    struct line *line = process->line;
-    if (line->ends || line->lost)
-        return;
-    line->ends = true;
-    idle_remove(process);
-    child_feed_end(process->child);
-    if (now)
-        line_tell(process);
-    else
-        timer_set(line->timer, time_now_ms() + process->task->worker->stop.grace_ms);
 }
 
 /* Those that have an item are stopped as that is. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -202,6 +203,15 @@ static bool lines_take(struct map *map, struct worker *worker, struct str bytes,
     return true;
 }
 
+/* It cannot answer any more. If it is about to end, its exit status stays what it is. */
+static void lines_silent(struct worker *worker)
+{
+    fd_close(&worker->out);
+    fd_close(&worker->in);
+    if (worker->queue_count > 0)
+        worker_signal(worker, SIGTERM);
+}
+
 static bool lines_read(struct map *map, struct worker *worker, struct err *err)
 {
     char bytes[READ_SIZE];
@@ -213,7 +223,7 @@ static bool lines_read(struct map *map, struct worker *worker, struct err *err)
         if (got > 0 && !lines_take(map, worker, (struct str){bytes, (size_t)got}, err))
             return false;
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-            fd_close(&worker->out);
+            lines_silent(worker);
     } while (got > 0 && worker->ended);
     worker->silent_ms = LOOK_MS;
     worker->look_ms = time_now_ms() + LOOK_MS;

@@ -222,6 +222,8 @@ static void child_settle(void *ctx)
 
 void child_stream_ended(struct child *child)
 {
+    if (!child->reaped && child->streams[0].fd < 0 && child->callbacks.silent)
+        child->callbacks.silent(child->ctx, child);
     child_settle(child);
 }
 

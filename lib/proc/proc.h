@@ -115,6 +115,9 @@ struct child_callbacks {
      * keep_orphans, nothing of its tree is left. Last callback; the child is freed
      * after it. May be NULL. */
     void (*ended)(void *ctx, struct child *child, const struct child_end *end);
+    /* Nobody has its stream 1 any more, but it goes on (or its end is not known yet). More than once when
+     * stream 2 ends too. May be NULL. */
+    void (*silent)(void *ctx, struct child *child);
 };
 /* spec and callbacks are copied as far as they are needed later; ctx is borrowed.
  * vfork-like; own session and process group, default dispositions, empty mask, descriptors 0 to 2 only (and

@@ -248,6 +248,12 @@ nothing_runs() {
   cmp items out
 }
 
+@test "--lines: a process that closes its output before it has answered is ended" {
+  run -143 --separate-stderr timeout 20 zproc map --lines -- sh -c 'exec >&-; exec sleep 1000' ::: a
+  [[ $stderr == *"item 0 'a': signal 15"* ]]
+  expect 0 a timeout 20 zproc map --lines -- sh -c 'read -r x; echo "$x"; exec >&-; read -r x; exit 0' ::: a
+}
+
 @test "--lines: a command that keeps its answers in a buffer is given more" {
   seq 20000 >items
   timeout 60 zproc map --lines -j2 -a items -- awk '{ print $1 }' >out
@@ -416,6 +422,15 @@ EOF
   [ "$(wc -l <pids)" = 3 ]
   [ "$(cut -d' ' -f2- pids | sort -u)" = "none none" ]
   [ "$(wc -l <seen)" = 3 ]
+}
+
+@test "map, mode lines: a process that closes its output before it has answered is ended" {
+  manifest <<'EOF'
+version: 1
+workers: {m: {map: {items: [1, 2], count: 1, mode: lines}, run: 'exec >&-; exec sleep 1000'}}
+EOF
+  run -143 --separate-stderr timeout 20 zproc run
+  [[ $stderr == *"m: failed: item 0: killed by SIGTERM"* ]]
 }
 
 @test "map, mode lines: the item that a process dies of has failed; retries and timeouts are an item's" {

@@ -108,7 +108,7 @@ static void on_ended(void *ctx, struct child *child, const struct child_end *end
     world_check(run->world);
 }
 
-const struct child_callbacks run_callbacks = {on_output, on_ended};
+const struct child_callbacks run_callbacks = {.output = on_output, .ended = on_ended};
 char *const run_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "ZPROC_RUN=test", "ZPROC_WORKER=w", NULL};
 
 struct child_spec run_spec(char *const *argv)
