@@ -49,6 +49,17 @@ workers:
   t: {trigger: {change: [n]}, run: "cat >/dev/null; echo t"}
 """
 
+RICH = """
+state: {n: 0, go: false}
+server: {secret_key_file: key}
+workers:
+  svc: {service: true, run: "echo up; zproc set go true; exec sleep 100", ready: {log: up, timeout: 3s}, stop: {grace: 1s}}
+  cond: {when: "go == true", needs: {svc: ready}, run: "cat; echo $WORD", env: {WORD: hush}, secrets: [WORD], stdin: {text: hello}}
+  m: {map: {items: [1, 2, 3], count: 2}, run: "echo $ZPROC_ITEM", retry: 1}
+  lines: {map: {range: 4, mode: lines, count: 2}, run: [sed, -u, "s/^/x/"]}
+  late: {run: "sleep 100", timeout: 50ms, optional: true}
+  every: {every: 20ms, run: "zproc incr n >/dev/null"}
+"""
 
 # libzmq learns of a connection that is gone when it reads; what cannot be written it tries again.
 SERVER_CALLS = [(call, errno.EAGAIN if call == "send" and error == errno.ENOBUFS else error) for call, error in CALLS]
@@ -86,10 +97,11 @@ class Inject(unittest.TestCase):
         program does is not quite the same every time."""
         def of_call(call):
             found, done, missed = [], 0, 0
-            for n in self.numbers(call[0]):
-                name = " ".join((program, call[0], errno.errorcode[call[1]], str(n)))
-                if ONLY and not (name + " ").startswith(ONLY + " "):
-                    continue
+            each = " ".join((program, call[0], errno.errorcode[call[1]], ""))
+            if ONLY and not each.startswith(ONLY + " ") and not ONLY.startswith(each):
+                return done, found
+            for n in [int(ONLY[len(each):])] if ONLY.startswith(each) else self.numbers(call[0]):
+                name = each + str(n)
                 folder = tempfile.mkdtemp(dir=self.folder)
                 try:
                     one(folder, call, n)
@@ -98,7 +110,7 @@ class Inject(unittest.TestCase):
                 struck = has_struck(folder)
                 shutil.rmtree(folder, ignore_errors=True)
                 done, missed = done + struck, 0 if struck else missed + 1
-                if missed > 2 * ALL and not ONLY[-1:].isdigit():
+                if missed > 2 * ALL:
                     break
             return done, found
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
@@ -112,7 +124,9 @@ class Inject(unittest.TestCase):
 
     COMMANDS = (["ping"], ["set", "k", "1"], ["get", "k"], ["incr", "n"], ["watch", "k", "--after", "0", "--timeout", "0"],
                 ["cas", "k", "1", "1"], ["stats"], ["keys"], ["dump"], ["set", "--ephemeral", "--session", "s", "e", "1"],
-                ["atomic", "--", "true"])
+                ["atomic", "--", "true"], ["map", "--stateful", "-j", "2", "--", "echo", ":::", "a", "b", "c"],
+                ["map", "--stateful", "--lines", "--", "cat", ":::", "a", "b"], ["set", "big", "x" * 100000], ["get", "big"],
+                ["atomic", "j = 2"], ["load", "/dev/null"])
 
     def test_client(self):
         server = link.Server()
@@ -134,7 +148,8 @@ class Inject(unittest.TestCase):
                                      capture_output=True, timeout=HANG_S, cwd=folder,
                                      env={**env, **environment(folder, "zproc", call, n)})
                 error = got.stderr.decode(errors="replace")
-                if got.returncode not in (0, 3, 4, 125, 126, 127) or (got.returncode and not error):
+                statuses = (0, 1, 3, 4, 125, 126, 127) if command[0] == "map" else (0, 3, 4, 125, 126, 127)
+                if got.returncode not in statuses or (got.returncode and not error):
                     raise Found("%s: status %d, %s" % (" ".join(command), got.returncode, error[-2000:]))
                 if os.listdir(folder) not in ([], ["struck"]):
                     raise Found("%s: left %s" % (" ".join(command), os.listdir(folder)))
@@ -207,9 +222,11 @@ class Inject(unittest.TestCase):
 
     # ---- A run ----
 
-    def run_of(self, program):
+    def run_of(self, program, manifest=MANIFEST):
         def one(folder, call, n):
-            run = Run(folder, MANIFEST, environment=environment(folder, program, call, n).items())
+            if "key" in manifest:
+                subprocess.run([BIN + "/zproc", "keygen", folder + "/key"], check=True, capture_output=True)
+            run = Run(folder, manifest, environment=environment(folder, program, call, n).items())
             try:
                 status = run.wait(HANG_S)
                 said = run.text("err")
@@ -231,6 +248,12 @@ class Inject(unittest.TestCase):
 
     def test_run_supervisor(self):
         self.run_of("zproc-run")
+
+    def test_run_supervisor_rich(self):
+        self.run_of("zproc-run", RICH)
+
+    def test_run_server_rich(self):
+        self.run_of("zproc-server", RICH)
 
     def test_run_server(self):
         self.run_of("zproc-server")
