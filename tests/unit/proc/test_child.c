@@ -153,7 +153,7 @@ static void crowd_output(void *ctx, struct child *child, int stream, struct str 
 }
 
 static void crowd_ended(void *ctx, struct child *child, const struct child_end *end);
-static const struct child_callbacks crowd_callbacks = {crowd_output, crowd_ended};
+static const struct child_callbacks crowd_callbacks = {.output = crowd_output, .ended = crowd_ended};
 
 static void crowd_start(struct crowd *crowd)
 {
