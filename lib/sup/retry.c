@@ -115,7 +115,7 @@ static void restart_begin(struct sup *sup, struct task *task, bool succeeded, ch
 {
     AUTO_FREE char *end = what;
     if (restart_too_fast(sup, task)) {
-        task_move(sup, task, TASK_FAILED, mem_text("restarting too fast"));
+        task_move(sup, task, TASK_FAILED, mem_format("%s, restarting too fast", end));
         return;
     }
     task->retries = succeeded ? 0 : task->retries + 1;

@@ -976,3 +976,15 @@ END
   dead "$(cat ended.pid)"
   kill "$(cat left.pid)" # it lives: its worker says so
 }
+
+@test "a service that is restarted too fast has failed, and its reason says what it ended with each time" {
+  manifest <<'END'
+version: 1
+workers:
+  s: {run: exit 7, service: true}
+  j: {run: sleep 100}
+END
+  run --separate-stderr zproc run
+  [ "$status" = 7 ]
+  grep -q "^s .*failed .*exit status 7, restarting too fast" <<<"$stderr"
+}

@@ -333,7 +333,7 @@ static bool need_overdue(struct sim *sim, const struct sup_task *task)
 static bool process_end_fits(struct sim *sim, const struct sup_task *task, const struct actor *actor)
 {
     bool success = actor->over && check_success(task->worker, actor);
-    bool fast = strcmp(task->reason, "restarting too fast") == 0;
+    bool fast = str_ends_with(str_of(task->reason), STR(", restarting too fast"));
     switch (task->state) {
     case TASK_SUCCEEDED:
         return success && !actor->forced && !task->worker->restart_always;

@@ -146,7 +146,7 @@ static void services_restart_until_that_is_too_fast(void **state)
     expect(&s, "spawn:oven spawn:oven spawn:oven spawn:oven spawn:oven spawn:oven");
     assert_int_equal(task(&s, "oven").restarts, 5);
     ended(&s, "oven", 0);
-    state_is(&s, "oven", TASK_FAILED, "restarting too fast");
+    state_is(&s, "oven", TASK_FAILED, "exit status 0, restarting too fast");
     expect(&s, "end:1");
 }
 
