@@ -279,10 +279,12 @@ static bool dir_failed(const struct start *start, struct err *err)
 static bool exec_failed(const struct start *start, struct err *err)
 {
     const char *command = start->spec->argv[0];
-    if (!start->path && strchr(command, '/'))
-        return err_set(err, ERR_NOT_FOUND, "cannot run '%s': it does not exist", command);
+    /* Other tools take one argument for a line of shell. */
+    bool line = strchr(command, ' ') && !start->spec->argv[1];
     if (!start->path)
-        return err_set(err, ERR_NOT_FOUND, "cannot run '%s': no such command in PATH", command);
+        return err_set(err, ERR_NOT_FOUND, "cannot run '%s': %s%s", command,
+                       strchr(command, '/') ? "it does not exist" : "no such command in PATH",
+                       line ? "; for a line of shell write sh -c 'LINE'" : "");
     if (start->missing_inner)
         return err_set(err, ERR_NOT_FOUND, "cannot run '%s': the interpreter that it names does not exist",
                        start->path);

@@ -187,6 +187,15 @@ nothing_runs() {
   [ "$(grep -c a tries)" = 2 ]
 }
 
+@test "a line of shell in one argument is told how to be one" {
+  expect_error 127 "*cannot run 'echo a x': no such command in PATH; for a line of shell write sh -c 'LINE'*" \
+    zproc map -- 'echo {} x' ::: a
+  expect 127 "" zproc run -- './prog --option'
+  grep -q "cannot run './prog --option': it does not exist; for a line of shell write sh -c" "$BATS_TEST_TMPDIR/stderr"
+  expect 127 "" zproc run -- 'no such' command
+  ! grep -q "line of shell" "$BATS_TEST_TMPDIR/stderr"
+}
+
 # ---- Signals ----
 
 @test "SIGINT and SIGTERM reach what runs, and nothing is left behind" {
