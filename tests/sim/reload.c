@@ -225,12 +225,17 @@ void add_do(struct sim *sim)
     }
     for (size_t i = 0; i < plan->worker_count; i++)
         needs_copy(&plan->workers[i], place);
+    for (size_t i = 0; i < plan->worker_count && sim->turns; i++)
+        plan->workers[i].need_count *= i == wanted; /* of the others only the names count */
+    if (sim->turns)
+        needs_turn(sim, plan, wanted);
     struct sup_event event = {.kind = SUP_ADD, .plan = plan, .number = (int64_t)wanted};
     if (sup_allows(sim->sup, &event, NULL) && !sim->ending) {
         expect_out(sim, wanted);
         sim->absent[wanted] = false;
         sim->now_is[wanted] = &plan->workers[wanted];
         sim->scales[wanted] = instances_of(&plan->workers[wanted]);
+        graph_mark_dormant(sim);
     }
     world_step(sim, event);
 }
