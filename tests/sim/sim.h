@@ -150,6 +150,12 @@ void world_release(struct sim *sim);
 extern const char *const event_names[SUP_RELOAD + 1];
 extern const char *const effect_names[SUP_END + 1];
 
+/* act.c */
+void act_do(struct sim *sim, const struct sup_effect *effect);
+void act_spawned(struct sim *sim, const struct sup_event *event); /* a process begins its life */
+void act_items_come(struct actor *actor, const struct sup_event *event);
+void act_change(struct sim *sim, const struct happening *what); /* of what a trigger waits for */
+
 /* weather.c */
 void weather_conditions(struct sim *sim);
 void weather_draw(struct sim *sim);
