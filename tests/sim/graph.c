@@ -227,7 +227,7 @@ static const struct plan_worker *worker_now(const struct sim *sim, size_t index)
 static bool waits_for_chance(const struct sim *sim, size_t index)
 {
     const struct plan_worker *worker = worker_now(sim, index);
-    if (!worker->start)
+    if (!worker->start || sim->absent[index])
         return true;
     for (size_t i = 0; i < worker->need_count; i++) {
         size_t at = strtoul(worker->needs[i].name + 1, NULL, 10);

@@ -74,14 +74,12 @@ static bool needs_lead(const struct plan *plan, size_t from, size_t to)
 }
 
 /* Others than before, in an order that may be the other way round. */
-static void needs_turn(struct sim *sim, const struct plan *plan, size_t at)
+static void needs_turn(struct sim *sim, const struct plan *plan, size_t at, size_t before)
 {
     struct plan_worker *worker = &plan->workers[at];
-    for (size_t i = 0; i < worker->need_count;)
-        if (chance(sim, 50))
-            worker->needs[i] = worker->needs[--worker->need_count];
-        else
-            i++;
+    for (size_t i = 0; i < before; i++)
+        if (chance(sim, 50) && !needs_lead(plan, worker->needs[i].worker, at))
+            worker->needs[worker->need_count++] = worker->needs[i];
     while (worker->need_count < NEEDS_MAX && chance(sim, 60)) {
         size_t needed = (size_t)random_range(sim, 0, (int64_t)plan->worker_count - 1);
         bool known = needs_lead(plan, needed, at);
@@ -95,6 +93,19 @@ static void needs_turn(struct sim *sim, const struct plan *plan, size_t at)
                 .timeout_ms = chance(sim, 10) ? 500 : 0,
             };
     }
+}
+
+/* From none on: what a worker needed that comes again may need that worker by now. */
+static void needs_turn_all(struct sim *sim, const struct plan *plan, const bool *same)
+{
+    size_t before[WORKERS_MAX];
+    for (size_t i = 0; i < plan->worker_count; i++) {
+        before[i] = plan->workers[i].need_count;
+        plan->workers[i].need_count = same[i] ? before[i] : 0;
+    }
+    for (size_t i = 0; i < plan->worker_count; i++)
+        if (!same[i])
+            needs_turn(sim, plan, i, before[i]);
 }
 
 /* What stays the same must find all that it needs. */
@@ -185,9 +196,8 @@ void reload_do(struct sim *sim)
     }
     for (size_t i = 0; i < plan->worker_count; i++)
         needs_copy(&plan->workers[i], place);
-    for (size_t i = 0; i < plan->worker_count && sim->turns; i++)
-        if (!same[i])
-            needs_turn(sim, plan, i);
+    if (sim->turns)
+        needs_turn_all(sim, plan, same);
     struct sup_event event = {.kind = SUP_RELOAD, .plan = plan, .same = same};
     bool allowed = plan->worker_count > 0 && sup_allows(sim->sup, &event, NULL) && !sim->ending;
     for (size_t i = 0; i < sim->graph.plan.worker_count && allowed; i++) {
@@ -225,17 +235,19 @@ void add_do(struct sim *sim)
     }
     for (size_t i = 0; i < plan->worker_count; i++)
         needs_copy(&plan->workers[i], place);
+    size_t needs = plan->workers[wanted].need_count;
     for (size_t i = 0; i < plan->worker_count && sim->turns; i++)
-        plan->workers[i].need_count *= i == wanted; /* of the others only the names count */
+        plan->workers[i].need_count = 0; /* of the others only the names count */
     if (sim->turns)
-        needs_turn(sim, plan, wanted);
+        needs_turn(sim, plan, wanted, needs);
     struct sup_event event = {.kind = SUP_ADD, .plan = plan, .number = (int64_t)wanted};
     if (sup_allows(sim->sup, &event, NULL) && !sim->ending) {
         expect_out(sim, wanted);
         sim->absent[wanted] = false;
         sim->now_is[wanted] = &plan->workers[wanted];
         sim->scales[wanted] = instances_of(&plan->workers[wanted]);
-        graph_mark_dormant(sim);
+        if (sim->turns)
+            graph_mark_dormant(sim);
     }
     world_step(sim, event);
 }
