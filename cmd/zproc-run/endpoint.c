@@ -67,15 +67,17 @@ static bool bind_tcp(struct endpoint *endpoint, struct address *address, bool in
     return true;
 }
 
-static bool endpoint_bind(struct endpoint *endpoint, const char *wanted, const char *dir, bool insecure,
-                          struct err *err)
+static bool endpoint_bind(struct run *run, struct err *err)
 {
+    struct endpoint *endpoint = &run->server.endpoint;
+    const char *wanted = run->plan->server.address;
+    bool insecure = run->plan->server.insecure || run->key.given;
     struct address address;
     if (wanted ? !address_parse(wanted, &address, err) : !address_new(&address, err))
         return false;
     if (address.kind == ADDRESS_IPC && address.path[0] != '/') {
         /* Workers may run in another folder: they need the whole path. */
-        AUTO_FREE char *whole = mem_format("ipc://%s/%s", dir, address.path);
+        AUTO_FREE char *whole = mem_format("ipc://%s/%s", run->plan->dir, address.path);
         if (!address_parse(whole, &address, err))
             return false;
     }
@@ -84,18 +86,19 @@ static bool endpoint_bind(struct endpoint *endpoint, const char *wanted, const c
     struct buf text = {0};
     address_print(&text, &address);
     endpoint->address = buf_detach(&text);
+    if (address.kind == ADDRESS_IPC)
+        control_leave(run, address.path, NULL); /* before it is there: a kill can come at any moment */
     if (address.kind != ADDRESS_TCP)
         endpoint->fd = socket_listen(&address, &endpoint->file, err);
     return endpoint->fd >= 0;
 }
 
-bool endpoint_open(struct endpoint *endpoint, const char *wanted, const char *dir, bool insecure,
-                   struct err *err)
+bool endpoint_open(struct run *run, struct err *err)
 {
-    *endpoint = (struct endpoint){.fd = -1};
-    if (endpoint_bind(endpoint, wanted, dir, insecure, err))
+    run->server.endpoint = (struct endpoint){.fd = -1};
+    if (endpoint_bind(run, err))
         return true;
-    endpoint_close(endpoint);
+    endpoint_close(&run->server.endpoint);
     return false;
 }
 

@@ -45,9 +45,8 @@ struct endpoint {
     char *address;
     struct socket_file file;
 };
-/* wanted NULL: a new ipc address. dir: where a relative ipc path starts. */
-bool endpoint_open(struct endpoint *endpoint, const char *wanted, const char *dir, bool insecure,
-                   struct err *err);
+/* At the manifest's address, or at a new ipc address. */
+bool endpoint_open(struct run *run, struct err *err);
 /* Other machines can reach it. */
 bool endpoint_is_open_to_all(const struct endpoint *endpoint);
 void endpoint_close(struct endpoint *endpoint); /* the socket file goes too, if it is still this socket */

@@ -266,11 +266,8 @@ bool server_start(struct run *run, struct err *err)
     struct server *server = &run->server;
     if (!persist_choose(run, err))
         return false;
-    if (!endpoint_open(&server->endpoint, run->plan->server.address, run->plan->dir,
-                       run->plan->server.insecure || run->key.given, err))
+    if (!endpoint_open(run, err))
         return false;
-    if (server->endpoint.file.path)
-        control_leave(run, server->endpoint.file.path, NULL);
     if (!run->key.given && endpoint_is_open_to_all(&server->endpoint))
         run_say(run, 1,
                 "warning: the server has no secret key: whoever can reach '%s' can run commands as you",

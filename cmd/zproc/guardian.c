@@ -3,6 +3,7 @@
 #include "guardian.h"
 
 #include "proc.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,7 +107,7 @@ static void remove_left(char *line)
     struct stat st;
     if (tab[1] == '\0' && lstat(line, &st) == 0 && S_ISDIR(st.st_mode))
         bounds_remove(line);
-    else if (tab[1] == '\0' && lstat(line, &st) == 0 && S_ISSOCK(st.st_mode))
+    else if (tab[1] == '\0' && lstat(line, &st) == 0 && S_ISSOCK(st.st_mode) && socket_is_dead(line))
         unlink(line);
     else if (tab[1] != '\0' && file_read(line, 4096, &text, NULL) && text.len == strlen(tab + 1) + 1 &&
              memcmp(text.data, tab + 1, text.len - 1) == 0)

@@ -74,6 +74,14 @@ static enum found socket_test(const struct sockaddr_un *name, socklen_t size)
     return errno == ECONNREFUSED ? FOUND_DEAD : FOUND_UNKNOWN;
 }
 
+bool socket_is_dead(const char *path)
+{
+    struct address address = {.kind = ADDRESS_IPC};
+    struct sockaddr_un name;
+    snprintf(address.path, sizeof address.path, "%s", path);
+    return socket_test(&name, name_of(&address, &name)) == FOUND_DEAD;
+}
+
 static bool live(const struct address *address, struct err *err)
 {
     return err_set(err, ERR_CONFLICT,
@@ -163,12 +171,8 @@ static int is_made_up(const struct dirent *entry)
 /* A socket at which nobody listens, or a key's file that no run holds. */
 static bool is_dead(const char *path, mode_t mode)
 {
-    if (S_ISSOCK(mode)) {
-        struct address address = {.kind = ADDRESS_IPC};
-        struct sockaddr_un name;
-        snprintf(address.path, sizeof address.path, "%s", path);
-        return socket_test(&name, name_of(&address, &name)) == FOUND_DEAD;
-    }
+    if (S_ISSOCK(mode))
+        return socket_is_dead(path);
     bool is_key = S_ISREG(mode) && str_ends_with(str_of(path), STR(KEY_FILE_END));
     AUTO_FD int fd = is_key ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
     return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;

@@ -43,6 +43,8 @@ struct socket_file {
 int socket_listen(const struct address *address, struct socket_file *file, struct err *err);
 /* Removes the file if it is still that socket's. */
 void socket_file_remove(struct socket_file *file);
+/* Nobody listens at this Unix socket. */
+bool socket_is_dead(const char *path);
 
 /* ---- Secret key: one text from which both sides' CURVE pairs are derived ---- */
 

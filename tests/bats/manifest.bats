@@ -160,7 +160,9 @@ workers:
 Y
   run --separate-stderr zproc run --output raw
   [ "$status" = 3 ]
-  [ "$output" = $'5 shell x\n5\nsays: a b c' ]
+  [ "$output" = "$(($(nice) + 5)) shell x
+$(($(nice) + 5))
+says: a b c" ]
 }
 
 @test "a worker runs as another user, with its groups and home, and who is not root is told early" {

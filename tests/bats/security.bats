@@ -67,6 +67,32 @@ END
   [ -z "$(ls runtime/zproc)" ]
 }
 
+# killed_at CALL: a supervisor that is killed at its first call of that name.
+killed_at() {
+  command -v strace >/dev/null || skip "strace is not installed"
+  # A sanitizer's search for leaks is not possible in a traced process.
+  ASAN_OPTIONS=detect_leaks=0 expect 125 "" strace -f -o strace.out -e "trace=$1" -e "inject=$1:signal=KILL:when=1" zproc run
+  grep -q "supervisor was killed by signal 9" "$BATS_TEST_TMPDIR/stderr"
+}
+
+@test "a supervisor that is killed as its socket comes into being leaves none" {
+  export XDG_RUNTIME_DIR=$PWD/runtime
+  mkdir -m 700 runtime
+  manifest <<<'{version: 1, workers: {a: {run: exec sleep 1000}}}'
+  killed_at listen
+  [ -z "$(find runtime -type s)" ]
+}
+
+@test "a supervisor that is killed on its way to another server's socket leaves that alone" {
+  server_start --address "ipc://$PWD/taken"
+  manifest <<<"{version: 1, server: {address: 'ipc://taken'}, workers: {a: {run: exec sleep 1000}}}"
+  unset ZPROC_ADDRESS
+  killed_at bind
+  expect 0 "" zproc -a ipc://taken set a 1
+  expect_error 1 "*a server is running at 'ipc://*/taken' already*" zproc run
+  expect 0 1 zproc -a ipc://taken get a
+}
+
 @test "the server has given up its rights before any thread of it listens" {
   local landlock
   landlock=$(python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))')
