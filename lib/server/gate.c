@@ -7,11 +7,15 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SPARE_FDS 32 /* descriptors that are never given to connections */
 #define LEAST_FDS 80 /* its own, the spare ones, and some connections */
 #define FD_MOST   (1 << 20)
+
+#define BACKLOG_BYTES (64 << 20) /* that the server has not come to */
+#define BACKLOG_WAITS 100        /* ms that no connection is read then, at most at once */
 
 /* ZMTP 3 (RFC 37). */
 #define GREETING_LEN     64
@@ -40,6 +44,10 @@ struct inflow {
 /* By descriptor. libzmq's calls bring no context along, and come from its one I/O thread. */
 static struct inflow inflows[FD_MOST];
 static bool keyed; /* the server has a secret key */
+/* Bytes that libzmq has taken, and how many there were when it had nothing more for the server. What lies in
+ * between is in memory; connections that have ended leave theirs there, so that HIGH_WATER does not bound it.
+ */
+static atomic_ullong taken, settled;
 
 /* Whether the peer of a Unix socket may be let in: our own user or root. */
 static bool peer_allowed(int fd)
@@ -151,13 +159,35 @@ static bool inflow_take(struct inflow *in, const unsigned char *bytes, size_t le
     return true;
 }
 
+/* The server comes to it sooner or later; it may be waiting for a disk, or be at its end. */
+static void backlog_wait(void)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (int i = 0; i < BACKLOG_WAITS && atomic_load(&taken) - atomic_load(&settled) > BACKLOG_BYTES; i++)
+        nanosleep(&pause, NULL);
+}
+
+unsigned long long gate_taken(void)
+{
+    return atomic_load(&taken);
+}
+
+void gate_settle(unsigned long long bytes)
+{
+    atomic_store(&settled, bytes);
+}
+
 /* Stands before libc's for libzmq. Whoever sends what must not reach libzmq is gone, as far as it can tell.
  */
 ssize_t recv(int fd, void *data, size_t size, int flags)
 {
     ssize_t len = syscall(SYS_recvfrom, fd, data, size, flags, NULL, NULL);
     struct inflow *in = fd >= 0 && fd < FD_MOST ? &inflows[fd] : NULL;
-    if (len <= 0 || !in || !in->ours || inflow_take(in, data, (size_t)len))
+    if (len <= 0 || !in || !in->ours)
+        return len;
+    atomic_fetch_add(&taken, (unsigned long long)len);
+    backlog_wait();
+    if (inflow_take(in, data, (size_t)len))
         return len;
     refusal_note(in->greeting < GREETING_LEN ? REFUSAL_PROTOCOL : REFUSAL_SIZE);
     in->greeting = 0;

@@ -29,6 +29,10 @@ enum send_result { SEND_DONE, SEND_STALLED, SEND_GONE };
 /* Raises the limit of descriptors; from then on, what is accepted goes through gate.c. keyed: only those with
  * a key are let in. ERR_INTERNAL when there are too few. */
 bool gate_open(bool keyed, struct err *err);
+/* How many bytes libzmq has taken from connections so far. */
+unsigned long long gate_taken(void);
+/* When libzmq has nothing more for the server: all but those that came after so many were handed out. */
+void gate_settle(unsigned long long bytes);
 
 struct transport *transport_bind(const struct server_options *options, struct buf *address, struct err *err);
 void transport_close(struct transport *transport);

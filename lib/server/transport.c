@@ -335,8 +335,11 @@ static size_t rest_skip(struct transport *transport, bool more)
 bool transport_receive(struct transport *transport, struct frames *frames)
 {
     *frames = (struct frames){0};
-    if (!part_receive(transport, &transport->identity))
+    unsigned long long taken = gate_taken();
+    if (!part_receive(transport, &transport->identity)) {
+        gate_settle(taken);
         return false;
+    }
     bool more = zmq_msg_more(&transport->identity) && part_receive(transport, &transport->header);
     /* The empty delimiter, then the header. What has another form is not ours to answer. */
     if (!more || zmq_msg_size(&transport->header) != 0 || !zmq_msg_more(&transport->header)) {
