@@ -3,7 +3,7 @@ PRESET ?= release
 BUILD_PACKAGES = gcc libc6-dev cmake ninja-build pkg-config libzmq3-dev libyaml-dev libcjson-dev \
 	libsodium-dev libuv1-dev libpcre2-dev
 TEST_PACKAGES = libcmocka-dev bats python3-zmq python3-yaml python3-jsonschema mandoc jq \
-	strace valgrind clang libclang-rt-dev
+	g++ strace valgrind clang libclang-rt-dev
 BENCH_PACKAGES = redis-server redis-tools libsqlite3-dev supervisor runit s6 parallel
 BIN = build/$(PRESET)/bin
 
