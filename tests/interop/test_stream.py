@@ -161,7 +161,7 @@ class Stream(Case):
     def test_fairness(self):
         """Searches of the whole log by many do not keep another client from its answers."""
         c, s = self.c, self.s
-        for i in range(0, CHANGES, 500):
+        for _ in range(100):  # the log keeps all of them
             for j in range(500):
                 c.send("set", j, key="a")
             for j in range(500):
