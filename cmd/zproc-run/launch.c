@@ -471,6 +471,14 @@ static void spawn_now(struct run *run, struct task *task)
     spawn_failed(run, ref, status, err.message);
 }
 
+/* It starts because of what others came to, and may look at that in the state. */
+static bool follows_others(const struct run *run, const struct task *task)
+{
+    const struct plan_worker *worker = task->worker;
+    const struct task *parent = run_task(run, task->parent);
+    return worker->stateful && (worker->need_count > 0 || (parent && parent->worker->trigger.worker));
+}
+
 void launch_spawn(struct run *run, struct task *task, struct sup_ref ref)
 {
     task->spawn = ref;
@@ -489,8 +497,11 @@ void launch_begun(struct run *run)
         state_send(run);
     for (size_t i = 0; i < count; i++) {
         struct task *task = run_task(run, starting[i]);
-        if (task)
-            launch_ready(run, task);
+        if (!task)
+            continue;
+        if (follows_others(run, task))
+            records_hold(run, task);
+        launch_ready(run, task);
     }
     free(starting);
 }

@@ -2,6 +2,7 @@
 #include "run_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TAIL_MAX 4096
@@ -199,13 +200,46 @@ void records_keep(struct run *run)
         run_say(run, 1, "no records of this run are kept: %s", err.message);
 }
 
+void records_hold(struct run *run, struct task *task)
+{
+    struct records *records = &run->records;
+    bool clean = records_clean(run);
+    if (!records->token || run->state.closed || (clean && records->sending == 0))
+        return;
+    task->needed++;
+    mem_grow(records->held, records->held_capacity, records->held_count);
+    records->held[records->held_count++] = task->number;
+    if (clean)
+        records->held_sent = records->held_count;
+}
+
+/* Those that waited for the update that has been answered. A start only queues effects: none is held anew. */
+static void let_go(struct run *run)
+{
+    struct records *records = &run->records;
+    if (records->held_sent == 0)
+        return;
+    for (size_t i = 0; i < records->held_sent; i++) {
+        struct task *task = run_task(run, records->held[i]);
+        if (!task)
+            continue;
+        task->needed--;
+        launch_ready(run, task);
+    }
+    records->held_count -= records->held_sent;
+    memmove(records->held, records->held + records->held_sent, records->held_count * sizeof *records->held);
+    records->held_sent = 0;
+}
+
 static void published(struct run *run, struct task *task, int64_t tag, struct reply *reply)
 {
     (void)task;
     (void)tag;
-    run->records.sending = false;
+    run->records.sending--;
     if (!reply->ok)
         run_say(run, 1, "cannot publish what happens to workers: %s", reply->error.message);
+    if (run->records.sending == 0)
+        let_go(run);
 }
 
 static void send_records(struct run *run, enum op op, const struct buf *json)
@@ -215,8 +249,8 @@ static void send_records(struct run *run, enum op op, const struct buf *json)
         return;
     request_set_str(&request, FIELD_ns, str_of(run->records.space));
     request_set_str(&request, FIELD_token, str_of(run->records.token));
-    run->records.sending = true;
-    state_ask(run, &request, buf_str(json), published, SUP_NO_TASK, 0);
+    if (state_ask(run, &request, buf_str(json), published, SUP_NO_TASK, 0))
+        run->records.sending++;
 }
 
 /* A trigger's run has its trigger's name: the trigger's own record stands for it. */
@@ -259,7 +293,8 @@ static void send_gone(struct run *run)
     request_set_str(&request, FIELD_ns, str_of(records->space));
     request_set_str(&request, FIELD_token, str_of(records->token));
     request_set_keys(&request, FIELD_keys, records->gone);
-    state_ask(run, &request, (struct str){0}, published, SUP_NO_TASK, 0);
+    if (state_ask(run, &request, (struct str){0}, published, SUP_NO_TASK, 0))
+        records->sending++;
     value_unref(records->gone);
     records->gone = NULL;
 }
@@ -284,7 +319,7 @@ void records_touch(struct run *run, uint32_t number)
 void records_flush(struct run *run)
 {
     struct records *records = &run->records;
-    if (records->sending || !records->token || run->state.closed || records_clean(run))
+    if (records->sending > 0 || !records->token || run->state.closed || records_clean(run))
         return;
     if (records->gone)
         send_gone(run);
@@ -301,7 +336,10 @@ void records_flush(struct run *run)
     buf_add_char(&json, '}');
     records->count = 0;
     records->run_dirty = false;
+    records->held_sent = records->held_count;
     send_records(run, OP_update, &json);
+    if (records->sending == 0)
+        let_go(run);
 }
 
 void records_release(struct records *records)
@@ -309,6 +347,7 @@ void records_release(struct records *records)
     free(records->space);
     free(records->token);
     free(records->dirty);
+    free(records->held);
     value_unref(records->gone);
     *records = (struct records){0};
 }

@@ -73,11 +73,14 @@ size_t state_pending(const struct run *run);
 
 struct records {
     char *space, *token;
-    bool sending; /* one update is on its way; what changes meanwhile goes with the next */
+    size_t sending; /* requests of an update that is on its way; what changes meanwhile goes with the next */
     bool run_dirty;
     uint32_t *dirty; /* tasks */
     size_t count, capacity;
     struct value *gone; /* names of records that are to be deleted; NULL: none */
+    uint32_t *held;     /* tasks that start when what had happened by then is there to be read */
+    size_t held_count, held_capacity;
+    size_t held_sent; /* so many of them, the first, wait for the update that is on its way */
 };
 /* Sends the claim and the initial state; then, when those are answered, records_publish. */
 void records_claim(struct run *run);
@@ -93,6 +96,8 @@ bool records_clean(const struct run *run);
 /* A task's record, or the run's (SUP_NO_TASK); false: there is none. */
 bool record_print(struct run *run, uint32_t number, struct buf *json);
 void records_remove(struct run *run, struct task *task); /* it has this name no more, or is no more */
+/* The task's start waits until all that has happened is there to be read. */
+void records_hold(struct run *run, struct task *task);
 void records_release(struct records *records);
 /* At the end: leaves them in the folder of the run, for who asks when the server is gone. */
 void records_keep(struct run *run);

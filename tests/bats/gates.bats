@@ -50,6 +50,29 @@ EOF
   [ ! -e ran ]
 }
 
+@test "who needs a worker, or is triggered by it, starts when its record is there to be read, however slow the server" {
+  manifest <<'EOF'
+version: 1
+workers:
+  first: {run: 'touch runs; until test -e stopped; do sleep 0.01; done; echo 7'}
+  next: {run: 'touch next; zproc get -n zproc first#/status; zproc get -n zproc first#/result', needs: [first]}
+  triggered: {run: 'touch triggered; zproc get -n zproc first#/result', trigger: {worker: {first: succeeded}}}
+EOF
+  run_start
+  poll_until test -e runs
+  local server early=
+  server=$(server_of "$(supervisor)")
+  kill -STOP "$server"
+  touch stopped
+  poll_until grep -q 7 .zproc/logs/latest/first.log
+  timeout 0.5 sh -c 'until test -e next || test -e triggered; do sleep 0.01; done' && early=yes
+  kill -CONT "$server"
+  run_end 0
+  [ -z "$early" ]
+  [ "$(log_of next)" = $'succeeded\n7' ]
+  [ "$(log_of triggered)" = 7 ]
+}
+
 @test "needs.timeout: a need that is not met in time fails its worker with 124" {
   manifest <<'EOF'
 version: 1

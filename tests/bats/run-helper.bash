@@ -50,7 +50,7 @@ supervisor() {
 server_of() {
   local pid
   for pid in $(cat "/proc/$1/task/$1/children"); do
-    [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *zproc-server* ]] && echo "$pid"
+    [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") != *zproc-server* ]] || echo "$pid"
   done
 }
 
