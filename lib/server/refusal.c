@@ -12,6 +12,8 @@ static const struct {
     [REFUSAL_FULL] = {"full", "no more descriptors are allowed; raise the limit ('ulimit -n')"},
     [REFUSAL_PROTOCOL] = {"protocol", "what it sent is not ZMTP 3; is it another program's address?"},
     [REFUSAL_SIZE] = {"size", "it sent more frames, or longer ones, than a request has"},
+    [REFUSAL_STALLED] = {"stalled",
+                         "its client did not go on with a large message while others waited to send theirs"},
     [REFUSAL_KEY] = {"key", "its client and the server do not have the same secret key"},
     [REFUSAL_UNREAD] = {"unread", "its client did not take its answers, or not fast enough"},
 };

@@ -29,11 +29,6 @@ enum send_result { SEND_DONE, SEND_STALLED, SEND_GONE };
 /* Raises the limit of descriptors; from then on, what is accepted goes through gate.c. keyed: only those with
  * a key are let in. ERR_INTERNAL when there are too few. */
 bool gate_open(bool keyed, struct err *err);
-/* How many bytes libzmq has taken from connections so far. */
-unsigned long long gate_taken(void);
-/* When libzmq has nothing more for the server: all but those that came after so many were handed out. */
-void gate_settle(unsigned long long bytes);
-
 struct transport *transport_bind(const struct server_options *options, struct buf *address, struct err *err);
 void transport_close(struct transport *transport);
 /* The next whole request; false when there is none now. */
@@ -62,7 +57,15 @@ bool transport_poll(struct transport *transport, int stop_fd, int64_t timeout_ms
 
 /* ---- Connections that are refused, or ended for what they do ---- */
 
-enum refusal { REFUSAL_USER, REFUSAL_FULL, REFUSAL_PROTOCOL, REFUSAL_SIZE, REFUSAL_KEY, REFUSAL_UNREAD };
+enum refusal {
+    REFUSAL_USER,
+    REFUSAL_FULL,
+    REFUSAL_PROTOCOL,
+    REFUSAL_SIZE,
+    REFUSAL_STALLED,
+    REFUSAL_KEY,
+    REFUSAL_UNREAD
+};
 /* Counts one, and says the first of its kind on stderr. From any thread. */
 void refusal_note(enum refusal kind);
 /* A map: how many of each kind. The caller's. */

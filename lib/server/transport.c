@@ -1,5 +1,6 @@
 /* The only file that uses libzmq: a ROUTER socket that never blocks and a monitor that tells which
  * connections end. */
+#include "inflow.h"
 #include "server_priv.h"
 
 #include <arpa/inet.h>
@@ -335,9 +336,9 @@ static size_t rest_skip(struct transport *transport, bool more)
 bool transport_receive(struct transport *transport, struct frames *frames)
 {
     *frames = (struct frames){0};
-    unsigned long long taken = gate_taken();
+    unsigned long long taken = inflow_taken();
     if (!part_receive(transport, &transport->identity)) {
-        gate_settle(taken);
+        inflow_settle(taken);
         return false;
     }
     bool more = zmq_msg_more(&transport->identity) && part_receive(transport, &transport->header);
@@ -533,15 +534,19 @@ static bool socket_ready(void *socket)
 /* Less than zmq_poll does: the monitor has been read to its end, so its descriptor tells all. */
 bool transport_poll(struct transport *transport, int stop_fd, int64_t timeout_ms, struct err *err)
 {
+    int relief_ms = inflow_relieve();
     struct pollfd items[] = {
         {.fd = stop_fd, .events = POLLIN},
         {.fd = transport->router_fd, .events = POLLIN},
         {.fd = transport->monitor_fd, .events = POLLIN},
         {.fd = transport->zap_fd, .events = POLLIN},
+        {.fd = relief_ms < 0 ? inflow_alarm() : -1, .events = POLLIN},
     };
     zap_serve(transport);
     bool ready = socket_ready(transport->router);
     int most_ms = timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
+    if (relief_ms >= 0 && (most_ms < 0 || most_ms > relief_ms))
+        most_ms = relief_ms;
     if (poll(items, LENGTH_OF(items), ready ? 0 : most_ms) < 0 && errno != EINTR)
         return err_errno(err, errno, "waiting for requests failed");
     return !(items[0].revents & POLLIN);

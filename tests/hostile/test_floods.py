@@ -175,6 +175,58 @@ class Endless(Case):
         self.assertLess(most, 90 * MIB * GREEDY)
         c.call("ping")
 
+    def test_messages_in_part(self):
+        """Those of all connections together are bounded. Who goes on with a large one gets it through, and others
+        theirs when their turn comes; who stands still does not."""
+        c, slow = self.client(), self.shaken()
+        self.addCleanup(slow.close)
+        before, begun, start, at = self.server.memory(), [], time.monotonic(), 0
+        body = b'{"v":1,"id":1,"op":"set","key":"slow"}'
+        value = b'"' + b"x" * (16 * MIB - 2) + b'"'
+        message = b"\x01\x00\x01" + bytes([len(body)]) + body + b"\x02" + struct.pack(">Q", len(value)) + value
+
+        def go_on():
+            """2.5 MB a second."""
+            nonlocal at
+            before, at = at, int((time.monotonic() - start) * 2.5e6)
+            slow.sendall(message[before:at])
+
+        for _ in range(60):
+            s = self.shaken()
+            self.addCleanup(s.close)
+            s.setblocking(False)
+            begun.append([s, 0])
+        def all_go_on():
+            """Each as far as the server takes it, but none to its end. How many stand there."""
+            for one in begun:
+                try:
+                    while one[1] < 12 * MIB:
+                        one[1] += one[0].send(message[one[1]:min(one[1] + 65536, 12 * MIB)])
+                except BlockingIOError:
+                    pass
+            go_on()
+            return sum(sent == 12 * MIB for _, sent in begun)
+
+        go_on()
+        until(lambda: all_go_on() >= 31, "as many messages in part as there is room for")
+        all_go_on()
+        most = self.server.memory() - before
+        c.send("set", "x" * (16 * MIB - 100), key="k")
+        asked, reply = time.monotonic(), None
+        while reply is None:
+            go_on()
+            self.assertEqual(self.client().call("ping")["ok"], True)
+            most = max(most, self.server.memory() - before)
+            reply = c.receive_any(0.05)
+            self.assertLess(time.monotonic() - asked, 60)
+        print("%d MiB at the most, %.1f s until the large value was there" % (most // MIB, time.monotonic() - asked),
+              flush=True)
+        self.assertTrue(reply[0]["ok"])
+        self.assertLess(most, 600 * MIB * GREEDY)
+        slow.sendall(message[at:])
+        until(lambda: self.client().value("len") == 2, "the slow one's key")
+        self.assertGreater(self.client().stats()["refused"]["stalled"], 20)
+
     def test_large_messages_are_fine(self):
         c = self.client()
         c.call("set", "x" * (16 * MIB - 100), key="k")
