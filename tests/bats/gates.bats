@@ -250,10 +250,10 @@ EOF
   manifest <<'EOF'
 version: 1
 workers:
-  a: {run: echo x >> tries; exit 1, retry: {max: null, delay: 100ms}, total_timeout: 450ms}
+  a: {run: echo x >> tries; exit 1, retry: {max: null, delay: 100ms}, total_timeout: 1s}
 EOF
   run -124 zproc run
-  [[ $output == *"a: failed after "*" attempts: timed out after 450ms in all"* ]]
+  [[ $output == *"a: failed after "*" attempts: timed out after 1s in all"* ]]
   [ "$(wc -l <tries)" -ge 2 ]
   echo 'version: 1
 workers: {a: {run: sleep 30, retry: 5, total_timeout: 200ms}}' >zproc.yaml
@@ -284,13 +284,13 @@ version: 1
 workers:
   web:
     service: true
-    run: echo x >> starts; touch healthy; sleep 60
-    alive: {exec: test -e healthy, every: 50ms, failures: 2}
+    run: trap 'rm sick; exit' TERM; echo x >> starts; sleep 60 & wait
+    alive: {exec: test ! -e sick, every: 50ms, failures: 2}
   main:
     run: |
-      until [ -e healthy ]; do sleep 0.02; done
+      until [ -s starts ]; do sleep 0.02; done
       sleep 0.2
-      rm healthy
+      touch sick
       until [ "$(wc -l < starts)" = 2 ]; do sleep 0.02; done
       sleep 0.3
       [ "$(wc -l < starts)" = 2 ]
