@@ -1,6 +1,6 @@
 /* What may reach libzmq, and how much of it at a time. Whole messages that the server has not come to hold up
- * the reading of more. Messages that have come in part are bounded together: who begins a large one waits its
- * turn, and who does not go on with his loses it when others wait. */
+ * the reading of more. Of large messages only so many come at a time: who begins another one waits its turn,
+ * and who does not go on with his loses it when others wait. */
 #include "inflow.h"
 #include "server_priv.h"
 
@@ -26,25 +26,32 @@
 #define COMMAND_MOST (64 * 1024)
 #define PARTS_MOST   16 /* of a message: some more than are answered with an error */
 #define MESSAGE_MOST (2 * WIRE_FRAME_MAX + 64 * 1024) /* bytes: header, value, and what a key adds */
-#define MESSAGE_COST 256                              /* bytes in memory besides its own */
+
+/* What libzmq's memory for messages has besides their bytes: it reads so much at once, and frames that came
+ * with it keep all of it. */
+#define MESSAGE_COST 256
+#define READ_COST    (18 * 1024)
 
 #define BACKLOG_BYTES (64 << 20) /* of whole messages that the server has not come to */
 #define BACKLOG_WAITS 100        /* ms that no connection is read then, at most at once */
 
-#define PARTS_BYTES (512 << 20) /* of all messages that have come in part */
-#define PART_SMALL  (64 * 1024) /* one that is no larger never waits */
-#define STALL_MS    1000        /* without a byte, while others wait */
-#define SLOW_BYTES  1024        /* a ms, on the whole, are slow then */
-#define RELIEF_MS   250
+#define SMALL_MOST  (64 * 1024) /* a message of more bytes is large */
+#define SMALL_BYTES (128 << 20) /* of all small ones that have come in part */
+#define LARGE_COUNT 32          /* at a time */
+#define LOOK_MS     250         /* from one look at those that others wait for to the next */
+#define LOOK_BYTES  (64 * 1024) /* whoever has sent less since the last one is slow */
+#define LOOKS       4           /* that one may be slow */
 
 struct queue {
     int first, last; /* descriptors; -1: none */
 };
 struct inflow {
-    bool ours;               /* it was accepted here */
-    bool with_key;           /* its mechanism is CURVE */
-    bool last;               /* the frame is the last of its message */
-    bool whole;              /* a message has come to its end with the bytes that are looked at */
+    bool ours;     /* it was accepted here */
+    bool with_key; /* its mechanism is CURVE */
+    bool last;     /* the frame is the last of its message */
+    /* With the bytes that are looked at: */
+    bool whole;              /* something for the server has come to its end */
+    bool ended;              /* the message that had come in part has */
     atomic_bool over;        /* nothing more of it reaches libzmq */
     unsigned char greeting;  /* bytes of it so far */
     unsigned char handshake; /* commands that are still to come before the first message */
@@ -58,10 +65,9 @@ struct inflow {
     /* Of a message in part; changed under the lock. */
     struct queue *queue; /* NULL: in none */
     int previous, next;
-    uint32_t held;   /* bytes that it may have in memory */
-    uint32_t wanted; /* as far as it is announced */
-    uint32_t got;
-    int64_t since_ms, moved_ms;
+    uint32_t small;     /* what it adds to small_bytes */
+    uint32_t got, seen; /* bytes of the message, now and at the last look */
+    unsigned char slow; /* looks since it was not */
 };
 /* By descriptor: libzmq's calls bring no context along. */
 static struct inflow inflows[INFLOW_FDS];
@@ -72,6 +78,7 @@ static bool keyed; /* the server has a secret key */
 /* What lies between the two is in memory; connections that have ended leave theirs there, so that HIGH_WATER
  * does not bound it. */
 static atomic_ullong taken, settled;
+static atomic_bool closing; /* nobody comes to it any more */
 
 unsigned long long inflow_taken(void)
 {
@@ -83,21 +90,33 @@ void inflow_settle(unsigned long long bytes)
     atomic_store(&settled, bytes);
 }
 
-/* The server comes to it sooner or later; it may be waiting for a disk, or be at its end. */
+void inflow_close(void)
+{
+    atomic_store(&closing, true);
+}
+
+static bool backlog_is_full(void)
+{
+    return atomic_load(&taken) - atomic_load(&settled) > BACKLOG_BYTES && !atomic_load(&closing);
+}
+
+/* The server comes to it sooner or later; it may be waiting for a disk. */
 static void backlog_wait(void)
 {
     const struct timespec pause = {.tv_nsec = 1000000};
-    for (int i = 0; i < BACKLOG_WAITS && atomic_load(&taken) - atomic_load(&settled) > BACKLOG_BYTES; i++)
+    for (int i = 0; i < BACKLOG_WAITS && backlog_is_full(); i++)
         nanosleep(&pause, NULL);
 }
 
 /* ---- Messages in part ---- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct queue going = {-1, -1}, paused = {-1, -1}; /* in the order in which they came to be there */
-static int64_t held;                                     /* bytes, of all */
-static atomic_bool crowded;                              /* somebody is paused */
-static int alarm_fd = -1;                                /* readable as long */
+/* Large ones that come, large ones that wait, and small ones. */
+static struct queue going = {-1, -1}, paused = {-1, -1}, small = {-1, -1};
+static int going_count;
+static uint64_t small_bytes;
+static atomic_bool crowded; /* somebody waits for others, or small ones are too many */
+static int alarm_fd = -1;   /* readable as long */
 
 static void queue_remove(struct inflow *in)
 {
@@ -105,6 +124,9 @@ static void queue_remove(struct inflow *in)
         return;
     *(in->previous >= 0 ? &inflows[in->previous].next : &in->queue->first) = in->next;
     *(in->next >= 0 ? &inflows[in->next].previous : &in->queue->last) = in->previous;
+    going_count -= in->queue == &going;
+    small_bytes -= in->small;
+    in->small = 0;
     in->queue = NULL;
 }
 
@@ -116,6 +138,9 @@ static void queue_add(struct queue *queue, int fd)
     in->next = -1;
     *(queue->last >= 0 ? &inflows[queue->last].next : &queue->first) = fd;
     queue->last = fd;
+    going_count += queue == &going;
+    in->seen = in->got;
+    in->slow = 0;
 }
 
 static void events_mask(const struct inflow *in, struct epoll_event *event)
@@ -131,101 +156,113 @@ static void events_change(int fd)
     syscall(SYS_epoll_ctl, inflows[fd].epoll_fd, EPOLL_CTL_MOD, fd, &event);
 }
 
-static void part_grant(int fd, int64_t now)
-{
-    struct inflow *in = &inflows[fd];
-    held += (int64_t)in->wanted - in->held;
-    in->held = in->wanted;
-    in->since_ms = in->moved_ms = now;
-    queue_add(&going, fd);
-}
-
-/* One at least goes on, whatever the others hold. */
-static bool part_fits(const struct inflow *in)
-{
-    return in->wanted <= PART_SMALL || going.first < 0 ||
-           held + (int64_t)in->wanted - in->held <= (int64_t)PARTS_BYTES;
-}
-
 static void crowd_look(void)
 {
-    bool now = paused.first >= 0;
+    bool now = paused.first >= 0 || small_bytes > SMALL_BYTES;
     if (now != atomic_exchange(&crowded, now)) {
         eventfd_t count = 1;
-        (void)(now ? eventfd_write(alarm_fd, 1) : eventfd_read(alarm_fd, &count));
+        (void)(now ? eventfd_write(alarm_fd, count) : eventfd_read(alarm_fd, &count));
     }
 }
 
-static void parts_resume(int64_t now)
+static void paused_resume(int fd)
 {
-    for (int fd; (fd = paused.first) >= 0 && part_fits(&inflows[fd]);) {
-        queue_remove(&inflows[fd]);
-        part_grant(fd, now);
-        events_change(fd);
+    queue_remove(&inflows[fd]);
+    queue_add(&going, fd);
+    events_change(fd);
+}
+
+/* Where the connection belongs, by the message that it has in part. A large one that has begun goes on. */
+static struct queue *queue_choose(const struct inflow *in)
+{
+    if (in->bytes <= SMALL_MOST)
+        return in->bytes + in->command > 0 ? &small : NULL;
+    bool free = paused.first < 0 && going_count < LARGE_COUNT;
+    return (in->queue == &going && !in->ended) || free ? &going : &paused;
+}
+
+static void part_change(int fd)
+{
+    struct inflow *in = &inflows[fd];
+    if (in->ended)
+        queue_remove(in);
+    struct queue *queue = queue_choose(in);
+    if (queue != in->queue) {
+        queue_remove(in);
+        if (queue)
+            queue_add(queue, fd);
+        if (queue == &paused)
+            events_change(fd);
     }
+    uint32_t bytes = queue == &small ? in->bytes + in->command + in->parts * READ_COST : 0;
+    small_bytes += (uint64_t)bytes - in->small;
+    in->small = bytes;
+    while (paused.first >= 0 && going_count < LARGE_COUNT)
+        paused_resume(paused.first);
     crowd_look();
 }
 
-/* Another message, more of the same, or none. */
-static void part_want(int fd, uint32_t wanted, int64_t now)
+static void part_look(int fd)
 {
     struct inflow *in = &inflows[fd];
-    queue_remove(in);
-    in->wanted = wanted;
-    if (wanted < in->held) {
-        held -= in->held - wanted;
-        in->held = wanted;
-    }
-    if (wanted > 0 && part_fits(in) && (wanted <= PART_SMALL || paused.first < 0)) {
-        part_grant(fd, now);
-    } else if (wanted > 0) {
-        queue_add(&paused, fd);
-        events_change(fd);
-    }
-    parts_resume(now);
-}
-
-static void part_count(int fd)
-{
-    struct inflow *in = &inflows[fd];
-    uint32_t wanted = in->bytes + in->command;
-    if (wanted == 0 && !in->queue)
+    if (in->bytes == 0 && in->command == 0 && !in->queue)
         return;
-    int64_t now = time_now_ms();
     pthread_mutex_lock(&lock);
-    in->moved_ms = now;
-    in->got = wanted - (uint32_t)in->left;
-    if (in->whole || wanted != in->wanted || !in->queue)
-        part_want(fd, wanted, now);
+    in->got = in->bytes - (in->command > 0 ? 0 : (uint32_t)in->left);
+    part_change(fd);
     pthread_mutex_unlock(&lock);
 }
 
-/* It stands still, and not because nobody reads it. */
-static bool part_stalls(int fd, int64_t now)
+/* Whether it stands still, or nearly, and not because nobody reads it. */
+static bool is_slow(int fd)
 {
-    const struct inflow *in = &inflows[fd];
+    struct inflow *in = &inflows[fd];
     int unread = 0;
-    return in->held > PART_SMALL && !atomic_load(&in->over) &&
-           (now - in->moved_ms >= STALL_MS || now - in->since_ms >= STALL_MS + in->got / SLOW_BYTES) &&
-           ioctl(fd, FIONREAD, &unread) == 0 && unread == 0;
+    bool slow = in->got - in->seen < LOOK_BYTES && ioctl(fd, FIONREAD, &unread) == 0 && unread == 0;
+    in->seen = in->got;
+    in->slow = slow ? in->slow + 1 : 0;
+    return in->slow > LOOKS;
 }
 
 /* libzmq notices that a connection is shut down, and closes it. Until then its descriptor is no other's. */
-int inflow_relieve(void)
+static void slow_end(const struct queue *queue)
 {
-    if (!atomic_load(&crowded))
-        return -1;
-    int64_t now = time_now_ms();
-    pthread_mutex_lock(&lock);
-    for (int fd = going.first; fd >= 0; fd = inflows[fd].next) {
-        if (!part_stalls(fd, now))
+    for (int fd = queue->first; fd >= 0; fd = inflows[fd].next) {
+        if (atomic_load(&inflows[fd].over) || !is_slow(fd))
             continue;
         atomic_store(&inflows[fd].over, true);
         refusal_note(REFUSAL_STALLED);
         shutdown(fd, SHUT_RDWR);
     }
+}
+
+/* Whoever has said all over tcp and is gone: nothing tells of that while it is paused. */
+static void gone_end(void)
+{
+    for (int fd = paused.first; fd >= 0; fd = inflows[fd].next) {
+        struct pollfd item = {.fd = fd, .events = POLLRDHUP};
+        if (poll(&item, 1, 0) > 0)
+            shutdown(fd, SHUT_RDWR);
+    }
+}
+
+int inflow_relieve(void)
+{
+    static int64_t looked_ms;
+    if (!atomic_load(&crowded))
+        return -1;
+    int64_t left = looked_ms + LOOK_MS - time_now_ms();
+    if (left > 0)
+        return (int)left;
+    looked_ms = time_now_ms();
+    pthread_mutex_lock(&lock);
+    if (paused.first >= 0)
+        slow_end(&going);
+    if (small_bytes > SMALL_BYTES)
+        slow_end(&small);
+    gone_end();
     pthread_mutex_unlock(&lock);
-    return RELIEF_MS;
+    return LOOK_MS;
 }
 
 int inflow_alarm(void)
@@ -252,7 +289,7 @@ static bool greeting_take(struct inflow *in, unsigned char byte)
 static bool frame_fits(struct inflow *in, unsigned flags, uint64_t len)
 {
     if (flags & FRAME_COMMAND || in->handshake > 0) {
-        if (!(flags & FRAME_COMMAND) || len > COMMAND_MOST)
+        if (!(flags & FRAME_COMMAND) || flags & FRAME_MORE || len > COMMAND_MOST)
             return false;
         in->command = (uint32_t)len;
         return true;
@@ -265,18 +302,27 @@ static bool frame_fits(struct inflow *in, unsigned flags, uint64_t len)
     return true;
 }
 
+static void whole_end(struct inflow *in, uint32_t bytes)
+{
+    atomic_fetch_add(&taken, bytes + MESSAGE_COST);
+    in->whole = true;
+}
+
+/* Behind the handshake commands can reach the server too (libzmq's SUBSCRIBE and CANCEL do). */
 static void frame_end(struct inflow *in)
 {
-    bool command = in->head[0] & FRAME_COMMAND;
-    if (command && in->handshake > 0)
-        in->handshake--;
-    in->command = 0;
-    if (!in->last)
-        return;
-    atomic_fetch_add(&taken, in->bytes + MESSAGE_COST);
-    in->bytes = in->parts = 0;
-    in->last = false;
-    in->whole = true;
+    if (in->head[0] & FRAME_COMMAND) {
+        if (in->handshake > 0)
+            in->handshake--;
+        else
+            whole_end(in, in->command);
+        in->command = 0;
+    } else if (in->last) {
+        whole_end(in, in->bytes);
+        in->bytes = in->parts = 0;
+        in->last = false;
+        in->ended = true;
+    }
 }
 
 /* One more byte of a frame's head. */
@@ -323,6 +369,7 @@ static struct inflow *inflow_at(int fd)
 bool inflow_open(bool with_key, struct err *err)
 {
     keyed = with_key;
+    atomic_store(&closing, false);
     if (alarm_fd < 0)
         alarm_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return alarm_fd >= 0 || err_errno(err, errno, "cannot make an event descriptor");
@@ -343,7 +390,8 @@ void inflow_end(int fd)
         refusal_note(REFUSAL_KEY);
     if (in->queue) {
         pthread_mutex_lock(&lock);
-        part_want(fd, 0, time_now_ms());
+        in->bytes = in->command = 0;
+        part_change(fd);
         pthread_mutex_unlock(&lock);
     }
     in->ours = false;
@@ -368,9 +416,7 @@ enum inflow_state inflow_state(int fd)
     if (!has_hung_up(fd))
         return INFLOW_PAUSED;
     pthread_mutex_lock(&lock);
-    queue_remove(in);
-    part_grant(fd, time_now_ms());
-    events_change(fd);
+    paused_resume(fd);
     crowd_look();
     pthread_mutex_unlock(&lock);
     return INFLOW_OPEN;
@@ -379,14 +425,16 @@ enum inflow_state inflow_state(int fd)
 bool inflow_take(int fd, const unsigned char *bytes, size_t len)
 {
     struct inflow *in = &inflows[fd];
-    in->whole = false;
+    in->whole = in->ended = false;
     if (!frames_take(in, bytes, len)) {
         atomic_store(&in->over, true);
         refusal_note(in->greeting < GREETING_LEN ? REFUSAL_PROTOCOL : REFUSAL_SIZE);
         return false;
     }
-    part_count(fd);
+    part_look(fd);
     if (in->whole)
+        atomic_fetch_add(&taken, READ_COST);
+    if (in->whole || in->queue == &going)
         backlog_wait();
     return true;
 }

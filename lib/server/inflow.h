@@ -34,13 +34,15 @@ void inflow_watch(int fd, int epoll_fd, struct epoll_event *event);
 
 /* How many bytes of whole messages libzmq has got so far. */
 unsigned long long inflow_taken(void);
+/* The server comes to nothing any more. */
+void inflow_close(void);
 /* libzmq has nothing more for the server: all but those that came after so many were handed out. */
 void inflow_settle(unsigned long long bytes);
 
-/* Ends connections whose messages stand still while others are paused. Milliseconds until it is to be called
- * again; -1: nobody is paused. */
+/* Ends connections whose messages stand still while others wait for them. Milliseconds until it is to be
+ * called again; -1: when the alarm comes. */
 int inflow_relieve(void);
-/* Becomes readable when the first one is paused. */
+/* Readable while inflow_relieve is to be called. */
 int inflow_alarm(void);
 
 #endif

@@ -164,7 +164,7 @@ bool server_run(struct server *server, int stop_fd, struct err *err)
 {
     struct err failure = {0};
     while (transport_poll(server->transport, stop_fd, server_patience(server), &failure)) {
-        size_t count;
+        size_t count, turns = 0;
         do {
             peers_look(server);
             demands_turn(server);
@@ -178,7 +178,7 @@ bool server_run(struct server *server, int stop_fd, struct err *err)
             store_tidy(server->store);
             if (server->value.capacity > BATCH_BYTES)
                 buf_release(&server->value);
-        } while (count == BATCH_COUNT);
+        } while (count == BATCH_COUNT && ++turns < BATCH_TURNS);
     }
     server_drain(server);
     if (failure.code != ERR_NONE && err)

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #define BATCH_COUNT    256           /* requests that are taken at once */
+#define BATCH_TURNS    16            /* before other things than requests are looked at */
 #define BATCH_BYTES    (1024 * 1024) /* of requests, and of their answers, that end a batch */
 #define DRAIN_MS       200           /* that the end waits for the search of the log */
 #define PEER_HOLDS_MAX 1024          /* claims and services of a connection */

@@ -280,6 +280,7 @@ struct transport *transport_bind(const struct server_options *options, struct bu
 
 void transport_close(struct transport *transport)
 {
+    inflow_close();
     zmq_msg_close(&transport->identity);
     zmq_msg_close(&transport->header);
     zmq_msg_close(&transport->value);
