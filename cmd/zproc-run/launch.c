@@ -508,8 +508,32 @@ void launch_begun(struct run *run)
 
 void launch_ready(struct run *run, struct task *task)
 {
-    if (task->spawning && task->needed == 0 && !session_holds(run, task))
+    if (task->spawning && task->needed == 0 && !run->over && !session_holds(run, task))
         spawn_now(run, task);
+}
+
+void launch_give_up(struct run *run, struct task *task, const char *why)
+{
+    struct sup_ref ref = task->spawn;
+    task->spawning = false;
+    spawn_failed(run, ref, 125, why);
+}
+
+void launch_waiting(struct run *run, const char *why)
+{
+    uint32_t *waiting = mem_array(run->tasks.count + 1, sizeof *waiting);
+    size_t count = 0, at = 0;
+    for (struct task *task; (task = table_next(&run->tasks, &at));)
+        if (task->spawning)
+            waiting[count++] = task->number;
+    for (size_t i = 0; i < count; i++) {
+        struct task *task = run_task(run, waiting[i]);
+        if (task && task->spawning && why)
+            launch_give_up(run, task, why);
+        else if (task)
+            launch_ready(run, task);
+    }
+    free(waiting);
 }
 
 /* A stop before the start has come about: nothing ran, so that it has ended. */

@@ -96,6 +96,10 @@ void launch_spawn(struct run *run, struct task *task, struct sup_ref ref);
 void launch_begun(struct run *run);
 /* An answer that the start waits for is there. */
 void launch_ready(struct run *run, struct task *task);
+/* The start does not come about: sup hears why. */
+void launch_give_up(struct run *run, struct task *task, const char *why);
+/* All starts that wait are looked at again, or given up (why not NULL). */
+void launch_waiting(struct run *run, const char *why);
 void launch_terminate(struct run *run, struct task *task, struct sup_ref ref);
 /* When the task's process wrote something last (monotonic ms). */
 int64_t launch_last_output(const struct run *run, const struct task *task, struct sup_ref ref);

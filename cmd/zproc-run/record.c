@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define TAIL_MAX 4096
+#define HOLD_MS  5000 /* that a start waits for a server that does not answer */
 
 static void claim_space(struct run *run, char *space);
 
@@ -207,28 +208,55 @@ void records_hold(struct run *run, struct task *task)
     if (!records->token || run->state.closed || (clean && records->sending == 0))
         return;
     task->needed++;
+    if (records->held_count == 0)
+        timer_set(run->patience, time_now_ms() + HOLD_MS);
     mem_grow(records->held, records->held_capacity, records->held_count);
     records->held[records->held_count++] = task->number;
     if (clean)
         records->held_sent = records->held_count;
 }
 
-/* Those that waited for the update that has been answered. A start only queues effects: none is held anew. */
-static void let_go(struct run *run)
+/* The first so many of those that are held. */
+static void let_go(struct run *run, size_t count)
 {
     struct records *records = &run->records;
-    if (records->held_sent == 0)
+    if (count == 0)
         return;
-    for (size_t i = 0; i < records->held_sent; i++) {
-        struct task *task = run_task(run, records->held[i]);
+    uint32_t *held = mem_array(count, sizeof *held);
+    memcpy(held, records->held, count * sizeof *held);
+    records->held_count -= count;
+    records->held_sent = records->held_sent > count ? records->held_sent - count : 0;
+    memmove(records->held, records->held + count, records->held_count * sizeof *held);
+    timer_set(run->patience, records->held_count > 0 ? time_now_ms() + HOLD_MS : -1);
+    for (size_t i = 0; i < count; i++) {
+        struct task *task = run_task(run, held[i]);
         if (!task)
             continue;
         task->needed--;
         launch_ready(run, task);
     }
-    records->held_count -= records->held_sent;
-    memmove(records->held, records->held + records->held_sent, records->held_count * sizeof *records->held);
-    records->held_sent = 0;
+    free(held);
+}
+
+void records_unhold(struct run *run)
+{
+    struct records *records = &run->records;
+    for (size_t i = 0; i < records->held_count; i++) {
+        struct sup_task info;
+        struct task *task = run_task(run, records->held[i]);
+        if (task && task->spawning && sup_task_at(run->sup, task->number, &info) && info.unwanted)
+            launch_give_up(run, task, "it was stopped before it was started");
+    }
+}
+
+void records_late(void *ctx)
+{
+    struct run *run = ctx;
+    run_say(run, 1,
+            "the state server does not take the records of this run; workers start before what they need is "
+            "there "
+            "to be read");
+    let_go(run, run->records.held_count);
 }
 
 static void published(struct run *run, struct task *task, int64_t tag, struct reply *reply)
@@ -239,7 +267,7 @@ static void published(struct run *run, struct task *task, int64_t tag, struct re
     if (!reply->ok)
         run_say(run, 1, "cannot publish what happens to workers: %s", reply->error.message);
     if (run->records.sending == 0)
-        let_go(run);
+        let_go(run, run->records.held_sent);
 }
 
 static void send_records(struct run *run, enum op op, const struct buf *json)
@@ -339,7 +367,7 @@ void records_flush(struct run *run)
     records->held_sent = records->held_count;
     send_records(run, OP_update, &json);
     if (records->sending == 0)
-        let_go(run);
+        let_go(run, records->held_sent);
 }
 
 void records_release(struct records *records)

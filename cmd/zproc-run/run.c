@@ -253,6 +253,7 @@ void run_work(struct run *run)
         run->effect = 0;
         launch_begun(run);
         records_flush(run);
+        records_unhold(run);
         services_check(run);
     } while (state_pump(run) || run->effects.count > 0);
     timer_set(run->tick, run->over ? -1 : sup_deadline(run->sup));
@@ -386,6 +387,7 @@ static bool start(struct run *run, struct err *err)
     run->tick = timer_new(run->loop, tick, run);
     clock_open(run);
     run->note = timer_new(run->loop, watch_note, run);
+    run->patience = timer_new(run->loop, records_late, run);
     run->limit = timer_new(run->loop, limit_reached, run);
     run->server.timer = timer_new(run->loop, server_timer, run);
     run->external = run->options->server || run->plan->server.external;

@@ -36,20 +36,11 @@ static void closed(struct run *run, struct task *task, int64_t tag, struct reply
     (void)task;
     (void)tag;
     (void)reply;
-    size_t at = 0;
     run->closing--;
     if (run->closing > 0 || !run->held)
         return;
     run->held = false;
-    uint32_t *waiting = mem_array(run->tasks.count + 1, sizeof *waiting);
-    size_t count = 0;
-    for (struct task *next; (next = table_next(&run->tasks, &at));)
-        if (next->spawning)
-            waiting[count++] = next->number;
-    for (size_t i = 0; i < count; i++)
-        if ((task = run_task(run, waiting[i])))
-            launch_ready(run, task);
-    free(waiting);
+    launch_waiting(run, NULL);
 }
 
 bool session_holds(struct run *run, const struct task *task)

@@ -96,8 +96,10 @@ bool records_clean(const struct run *run);
 /* A task's record, or the run's (SUP_NO_TASK); false: there is none. */
 bool record_print(struct run *run, uint32_t number, struct buf *json);
 void records_remove(struct run *run, struct task *task); /* it has this name no more, or is no more */
-/* The task's start waits until all that has happened is there to be read. */
+/* The task's start waits until all that has happened is there to be read, for some seconds at most. */
 void records_hold(struct run *run, struct task *task);
+void records_unhold(struct run *run); /* not those any more that are to be stopped */
+void records_late(void *ctx);         /* the timer, run->patience */
 void records_release(struct records *records);
 /* At the end: leaves them in the folder of the run, for who asks when the server is gone. */
 void records_keep(struct run *run);

@@ -220,6 +220,7 @@ struct sup_task {
     int64_t runs;       /* of a trigger: events worked off; of a map: items */
     const char *result; /* JSON text or NULL */
     bool flaky;         /* succeeded after more than one attempt */
+    bool unwanted;      /* it is being started, and would be stopped at once */
 };
 /* Number of tasks ever made; tasks of ended trigger runs and removed ones are gone (sup_task_at gives false).
  */

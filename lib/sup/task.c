@@ -183,6 +183,7 @@ bool sup_task_at(const struct sup *sup, uint32_t number, struct sup_task *out)
         .runs = task->trigger ? task->trigger->done : 0,
         .result = map && map->list.len > 0 ? map->list.data : task->result,
         .flaky = task->state == TASK_SUCCEEDED && task->attempt > 1,
+        .unwanted = task->state == TASK_STARTING && stop_is_due(task),
     };
     return true;
 }

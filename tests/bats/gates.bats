@@ -73,6 +73,49 @@ EOF
   [ "$(log_of triggered)" = 7 ]
 }
 
+# held_start [OPTIONS]: a run whose worker `next` waits for the record of `first` at a server that stands still;
+# sets SERVER.
+held_start() {
+  manifest <<'EOF'
+version: 1
+server: {persist: none}
+workers:
+  first: {run: 'touch runs; until test -e stopped; do sleep 0.01; done; echo 7'}
+  next: {run: 'touch next; sleep 60', needs: [first]}
+EOF
+  run_start "$@"
+  poll_until test -e runs
+  SERVER=$(server_of "$(supervisor)")
+  kill -STOP "$SERVER"
+  touch stopped
+  poll_until grep -q 7 .zproc/logs/latest/first.log
+  ! timeout 0.5 sh -c 'until test -e next; do sleep 0.01; done' || {
+    kill -CONT "$SERVER"
+    return 1
+  }
+}
+
+@test "a start that waits for a server ends when the server is lost, or the run is stopped" {
+  held_start
+  kill -KILL "$SERVER"
+  run_end 125
+  [ ! -e next ]
+  rm runs stopped
+  held_start
+  kill -INT "$RUN_PID"
+  run_end 130
+  [ ! -e next ]
+}
+
+@test "a start does not wait for ever for a server that stands still" {
+  held_start
+  poll_until test -e next
+  grep -q "does not take the records of this run" err
+  kill -CONT "$SERVER"
+  kill -INT "$RUN_PID"
+  run_end 130
+}
+
 @test "needs.timeout: a need that is not met in time fails its worker with 124" {
   manifest <<'EOF'
 version: 1
