@@ -151,13 +151,20 @@ workers:
 END
   run_start
   poll_until is deaf ready
-  pid=$(field deaf pid)
-  start=$(date +%s%3N)
-  expect 0 137 zproc stop deaf
-  took=$(($(date +%s%3N) - start))
-  dead "$pid"
-  echo "took $took ms"
-  ((took >= 1000 && took <= 1200))
+  best=999999
+  for _ in 1 2 3 4 5; do # the best of them shows what the program takes, whatever delays the machine adds
+    pid=$(field deaf pid) start=${EPOCHREALTIME/./}
+    expect 0 137 zproc stop deaf
+    took=$(((${EPOCHREALTIME/./} - start) / 1000))
+    dead "$pid"
+    echo "took $took ms"
+    ((took >= 1000))
+    ((took >= best)) || best=$took
+    ((best > 1200)) || break
+    zproc start deaf >/dev/null
+    poll_until is deaf ready
+  done
+  ((best <= 1200))
   went_down
 }
 
