@@ -489,7 +489,8 @@ END
   changed
   kill -HUP "$(awk '{print $4}' "/proc/$(field same pid)/stat")" # the supervisor is a worker's parent
   poll_until is new ready
-  [ "$(names)" = "new other same sized.0 sized.1 user" ]
+  names_are() { [ "$(names)" = "$1" ]; }
+  poll_until names_are "new other same sized.0 sized.1 user"
   expect 0 "" zproc down
 }
 
