@@ -198,7 +198,7 @@ workers:
   good: {run: "zproc watch --equal go=1 --timeout 20s >/dev/null; echo fine"}
   bad: {run: "printf 'one\\ntwo \\377\\n' >&2; exit 7", needs: {hold: ready}}
   killed: {run: "kill -KILL $$", needs: {bad: failed}}
-  late: {run: sleep 100, timeout: 200ms}
+  late: {run: sleep 100, timeout: 200ms, needs: {bad: failed}}
   after: {run: "true", needs: [bad]}
   hold: {run: sleep 100, service: true}
 END
