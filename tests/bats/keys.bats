@@ -82,17 +82,20 @@ keyed_start() {
 }
 
 @test "a key on the command line does not stay there" {
-  server_start --secret-key "open sesame"
-  zproc --secret-key "open sesame" watch --truthy end &
+  local key="open sesame $BATS_TEST_TMPDIR" # in the command of no other process of the machine
+  hidden() { [[ $(tr '\0' ' ' <"/proc/$1/cmdline") != *sesame* ]]; }
+  server_start --secret-key "$key"
+  zproc --secret-key "$key" watch --truthy end &
   local client=$! process
-  poll_until zproc --secret-key "open sesame" eval true
+  poll_until zproc --secret-key "$key" eval true
   for process in "$client" "$SERVER_PID"; do
-    poll_until test -z "$(tr '\0' ' ' <"/proc/$process/cmdline" | grep sesame)"
-    ! grep -aq sesame "/proc/$process/environ"
+    poll_until grep -q zproc "/proc/$process/comm"
+    poll_until hidden "$process"
+    run ! grep -aq sesame "/proc/$process/environ"
   done
-  zproc --secret-key="open sesame" set end true
+  zproc --secret-key="$key" set end true
   wait "$client"
-  expect 0 "" zproc run --secret-key "open sesame" -- sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " " | grep "[o]pen sesame" | grep -v grep || :'
+  expect 0 "" zproc run --secret-key "$key" -- sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " " | grep "[o]pen sesame $BATS_TEST_TMPDIR" || :'
 }
 
 @test "run: workers get the key's file and nothing else of it" {
