@@ -457,19 +457,19 @@ EOF
 version: 1
 workers:
   m: {map: {items: [1, 2, 3], count: 1, mode: lines}, retry: {max: 1, delay: 0}, run: 'while read -r x; do [ $x != 2 ] || [ -e tried ] || { touch tried; exit 3; }; echo $x; done'}
-  t: {map: {items: [0, 100, 0], count: 1, keep_going: true, mode: lines}, timeout: 300ms, optional: true, run: 'while read -r x; do sleep $x; echo $x; done'}
+  t: {map: {items: [0, 100, 0], count: 1, keep_going: true, mode: lines}, timeout: 2s, optional: true, run: 'while read -r x; do sleep $x; echo $x; done'}
   show: {run: 'zproc get -n zproc m#/result >result; zproc get -n zproc t#/result >>result', needs: {m: succeeded, t: failed}}
 EOF
   run -0 --separate-stderr zproc run
   [ "$(cat result)" = $'[1,2,3]\n[0,null,0]' ]
-  [[ $stderr == *"t: failed: item 1: timed out after 300ms"* ]]
+  [[ $stderr == *"t: failed: item 1: timed out after 2s"* ]]
 }
 
 @test "map, mode lines: lines too many, line breaks, a failure at the end, answers kept back" {
   manifest <<'EOF'
 version: 1
 workers:
-  more: {map: {items: [1, 2], count: 1, mode: lines}, optional: true, run: 'while read -r x; do echo $x; echo more; done'}
+  more: {map: {items: [1, 2], count: 1, mode: lines}, optional: true, run: 'while read -r x; do printf "%s\nmore\n" "$x"; done'}
   late: {map: {items: [1], mode: lines}, optional: true, run: 'cat; echo late'}
   break: {map: {items: ["a\nb"], mode: lines}, optional: true, run: cat}
   fails: {map: {items: [1, 2], mode: lines}, optional: true, run: 'cat; exit 5'}
