@@ -565,12 +565,13 @@ END
   manifest <<'END'
 version: 1
 workers:
-  slow: {run: 'trap "sleep 1; exit 4" TERM; touch up; while :; do sleep 0.05; done', service: true}
+  slow: {run: 'trap "until [ -e go ]; do sleep 0.05; done; exit 4" TERM; touch up; while :; do sleep 0.05; done', service: true}
 END
   run_start
   poll_until test -e up
   poll_until is slow ready
-  expect 124 "" zproc stop --timeout 200ms slow
+  expect 124 "" zproc stop --timeout 2s slow
+  touch go
   poll_until is slow stopped
   [ "$(field slow exit)" = 4 ]
   went_down
