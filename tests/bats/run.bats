@@ -689,7 +689,7 @@ EOF
   manifest <<'EOF'
 version: 1
 workers:
-  w: {run: 'trap "touch termed" TERM; touch up; while :; do sleep 0.02 || :; done', stop: {grace: 200ms}}
+  w: {run: 'trap ": >termed" TERM; touch up; while :; do sleep 0.02 || :; done', stop: {grace: 1s}}
 EOF
   run_start
   poll_until test -e up
@@ -697,7 +697,7 @@ EOF
   run_end 143
   [ -e termed ]
   rm up termed
-  sed -i 's/200ms/1h/' zproc.yaml
+  sed -i 's/grace: 1s/grace: 1h/' zproc.yaml
   run_start
   poll_until test -e up
   kill -TERM "$RUN_PID"
