@@ -308,7 +308,7 @@ workers: {a: {run: sleep 30, retry: 5, total_timeout: 200ms}}' >zproc.yaml
   manifest <<'EOF'
 version: 1
 workers:
-  talker: {run: "for i in 1 2 3 4 5 6 7 8; do sleep 0.1; echo $i; done", silence: 600ms}
+  talker: {run: "for i in 1 2 3 4 5; do sleep 0.4; echo $i; done", silence: 1500ms}
 EOF
   run -0 zproc run
   manifest <<'EOF'
