@@ -126,7 +126,19 @@ END
 @test "stop in reverse order of needs: B, then C and D, then A" {
   manifest <<'END'
 version: 1
-defaults: {service: true, run: 'trap "echo $ZPROC_WORKER >>order; sleep 0.2; echo $ZPROC_WORKER- >>order; exit 5" TERM; touch up.$ZPROC_WORKER; while :; do sleep 0.05; done', ready: {exec: 'test -e up.$ZPROC_WORKER', every: 20ms}}
+defaults:
+  service: true
+  run: |
+    down() {
+      echo $ZPROC_WORKER >>order; touch down.$ZPROC_WORKER; sleep 0.2; tries=0
+      case $ZPROC_WORKER in # these two go down together, or else in vain wait for each other
+        c | d) until [ -e down.c ] && [ -e down.d ] || [ $tries = 200 ]; do sleep 0.02; tries=$((tries + 1)); done;;
+      esac
+      echo $ZPROC_WORKER- >>order; exit 5
+    }
+    trap down TERM
+    touch up.$ZPROC_WORKER; while :; do sleep 0.05; done
+  ready: {exec: 'test -e up.$ZPROC_WORKER', every: 20ms}
 workers:
   a: {}
   c: {needs: [a]}
@@ -209,15 +221,15 @@ END
   manifest <<'END'
 version: 1
 workers:
-  w: {run: 'trap "echo usr >>got" USR1; trap "echo hup >>got" HUP; touch up; while :; do sleep 0.05; done', service: true}
+  w: {run: 'trap "echo usr1 >>got" USR1; trap "echo usr2 >>got" USR2; touch up; while :; do sleep 0.05; done', service: true}
   idle: {run: "true", start: false}
 END
   run_start
   poll_until test -e up
   expect 0 "" zproc signal USR1 w
-  poll_until grep -q usr got
-  expect 0 "" zproc signal sighup --all
-  poll_until grep -q hup got
+  poll_until grep -q usr1 got
+  expect 0 "" zproc signal sigusr2 --all
+  poll_until grep -q usr2 got
   expect 0 "" zproc signal 10 w
   expect_error 1 "zproc: signal: none of these workers runs*" zproc signal TERM idle
   expect_error 2 "*'NOSUCH' is not a signal*" zproc signal NOSUCH w
