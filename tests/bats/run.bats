@@ -319,13 +319,14 @@ EOF
   manifest <<'EOF'
 version: 1
 workers:
-  maker: {run: 'i=0; while [ $i -lt 200 ]; do zproc incr peanuts >/dev/null; i=$((i + 1)); done; zproc set done true'}
+  maker: {run: 'i=0; until [ $i -ge 200 ] && [ -e seen ]; do zproc incr peanuts >/dev/null; i=$((i + 1)); done; touch over'}
   eater:
     run: |
       seen=0
-      while n=$(zproc watch peanuts --live --timeout 500ms); do
+      while [ ! -e over ]; do
+        n=$(zproc watch peanuts --live --timeout 500ms) || continue
         seen=$((seen + 1)); last=$n
-        sleep 0.05
+        touch seen; sleep 0.05
       done
       test $seen -gt 0
       test $seen -lt 200
