@@ -21,8 +21,8 @@ over() {
   manifest <<'END'
 version: 1
 workers:
-  first: {run: "echo one; zproc set a 1; zproc watch --equal c=1 --timeout 20s >/dev/null; echo three"}
-  second: {run: "zproc watch --equal a=1 --timeout 20s >/dev/null; sleep 0.01; echo two; zproc set b 1; sleep 0.01; zproc set c 1", replicas: 1}
+  first: {run: "echo one; until grep -q one .zproc/logs/latest/first.log; do sleep 0.01; done; sleep 0.01; zproc set a 1; zproc watch --equal c=1 --timeout 20s >/dev/null; echo three"}
+  second: {run: "zproc watch --equal a=1 --timeout 20s >/dev/null; echo two; until grep -q two .zproc/logs/latest/second.log; do sleep 0.01; done; sleep 0.01; zproc set c 1", replicas: 1}
   group: {run: "echo from $ZPROC_REPLICA", replicas: 2, needs: [first, second]}
   hold: {run: sleep 100, needs: [group]}
 END
