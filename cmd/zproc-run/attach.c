@@ -9,7 +9,7 @@
 #define KEPT_BYTES  (256 * 1024)
 #define WRITE_BYTES (64 * 1024)
 #define ROWS        24
-#define CLOSE_MS    500  /* that the end of the run waits for who is attached to ask for the rest */
+#define CLOSE_MS    2000 /* that the end of the run waits for who is attached to ask for the rest */
 #define SILENT_MS   2000 /* who has not asked for so long does not any more */
 
 /* Who is attached, and waits. */

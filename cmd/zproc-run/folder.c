@@ -145,7 +145,9 @@ static bool server_answers(const char *address)
     struct err err = {0};
     struct client *client = address ? client_open_within(address, NULL, ANSWER_MS, 0, &err) : NULL;
     client_close(client);
-    return client || (address && err.code == ERR_KEY_REJECTED);
+    /* Ours alone was on its socket; at another kind of address somebody else's may be silent. */
+    bool silent = address && err.code == ERR_TIMEOUT && str_starts_with(str_of(address), STR("ipc://"));
+    return client || silent || (address && err.code == ERR_KEY_REJECTED);
 }
 
 /* For a run in the background, which is the only one of its folder. */

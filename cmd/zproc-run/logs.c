@@ -9,7 +9,7 @@
 #define ANSWER_BYTES (1024 * 1024) /* of all logs in one answer */
 #define EACH_BYTES   (128 * 1024)
 #define GATHER_MS    5    /* that new output is gathered before it is sent */
-#define CLOSE_MS     500  /* that the end of the run waits for readers */
+#define CLOSE_MS     2000 /* that the end of the run waits for readers */
 #define SILENT_MS    2000 /* then a reader that has not asked again is gone */
 
 /* Who follows logs; its call is parked, or it deals with an answer. */

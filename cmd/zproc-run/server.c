@@ -93,11 +93,13 @@ void server_timer(void *ctx)
         child_kill(run->server.child);
 }
 
-/* Before anything runs: a server that is not ours may be starting. */
+/* Before anything runs: a server that is not ours may be starting, and of our own we hear why it has ended.
+ */
 static void connect_failed(struct run *run, const struct err *why)
 {
+    bool again = run->external ? why->code == ERR_UNREACHABLE : run->server.child != NULL;
     run->trouble = *why;
-    if (run->external && why->code == ERR_UNREACHABLE && time_now_ms() < run->start_until)
+    if (again && time_now_ms() < run->start_until)
         timer_set(run->server.timer, time_now_ms() + RETRY_MS);
     else
         run_fail(run, why);

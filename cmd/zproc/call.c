@@ -1,7 +1,11 @@
 /* Questions to the supervisor of a run: calls to its service on the state server. */
 #include "call.h"
 
+#include <poll.h>
 #include <stdlib.h>
+
+#define RETURN_MS 3000 /* that a supervisor is waited for whose run goes on */
+#define AGAIN_MS  20
 
 void call_begin(struct buf *json, const char *name)
 {
@@ -60,17 +64,32 @@ static bool explain_absent(const struct context *context, struct err *err)
                    "--run names one");
 }
 
+/* The supervisor comes back to a server that was started again a moment after that can be reached. */
+static bool ask_service(struct context *context, const char *service, struct str json, struct reply *reply,
+                        struct err *err)
+{
+    const char *dot = strchr(service, '.'), *run = dot ? dot + 1 : NULL;
+    int64_t until = time_now_ms() + RETURN_MS;
+    for (;;) {
+        struct request request = {.operation = OP_call};
+        request_set_str(&request, FIELD_service, str_of(service));
+        if (context_ask(context, &request, json, reply, err))
+            return true;
+        if (err->code != ERR_NOT_FOUND || time_now_ms() > until || !records_go_on(context, run))
+            return false;
+        poll(NULL, 0, AGAIN_MS);
+    }
+}
+
 bool call_ask(struct context *context, struct buf *json, struct value **answer, struct err *err)
 {
-    struct request request = {.operation = OP_call};
     struct reply reply;
     const char *timeout = args_value(&context->args, "timeout");
     if (timeout && !duration_parse(str_of(timeout), &context->timeout_ms, err))
         return err_wrap(err, "option '--timeout'");
     AUTO_FREE char *service = call_service(context);
     buf_add_char(json, '}');
-    request_set_str(&request, FIELD_service, str_of(service));
-    if (!context_ask(context, &request, buf_str(json), &reply, err))
+    if (!ask_service(context, service, buf_str(json), &reply, err))
         return err->code == ERR_NOT_FOUND ? explain_absent(context, err) : records_explain_none(context, err);
     *answer = value_parse(reply.value, err);
     reply_release(&reply);

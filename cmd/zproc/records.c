@@ -75,13 +75,12 @@ static bool read_run(struct records *records, struct context *context, const cha
                    run);
 }
 
-/* Whether this run is a further one on the server, and goes on. */
-static bool further_goes_on(struct context *context, const char *id)
+/* Whether a run with its records in this namespace goes on. id NULL: any. */
+static bool goes_on(struct context *context, const char *space, const char *id)
 {
     struct request request = {.operation = OP_get};
     struct reply reply;
     struct err ignored = {0};
-    AUTO_FREE char *space = mem_format("zproc.%s", id);
     request_set_str(&request, FIELD_ns, str_of(space));
     request_set_str(&request, FIELD_key, STR("run"));
     if (!context_ask(context, &request, (struct str){0}, &reply, &ignored))
@@ -89,7 +88,19 @@ static bool further_goes_on(struct context *context, const char *id)
     AUTO_VALUE struct value *run = value_parse(reply.value, NULL);
     reply_release(&reply);
     const struct value *ended = run ? map_get(run, STR("ended")) : NULL;
-    return ended && value_type(ended) == VALUE_NULL;
+    return ended && value_type(ended) == VALUE_NULL && (!id || str_is(record_text(run, "id"), id));
+}
+
+/* Whether this run is a further one on the server, and goes on. */
+static bool further_goes_on(struct context *context, const char *id)
+{
+    AUTO_FREE char *space = mem_format("zproc.%s", id);
+    return goes_on(context, space, NULL);
+}
+
+bool records_go_on(struct context *context, const char *id)
+{
+    return goes_on(context, "zproc", id) || (id && further_goes_on(context, id));
 }
 
 char *records_folder_run(struct context *context)

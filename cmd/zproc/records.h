@@ -27,6 +27,8 @@ bool records_read(struct records *records, struct context *context, struct err *
 /* The id of this folder's run when it goes on, and is not the first one on its server; else NULL. The caller
  * frees it. */
 char *records_folder_run(struct context *context);
+/* Whether the records on the server say that this run goes on; id NULL: the server's first one. */
+bool records_go_on(struct context *context, const char *id);
 /* Says so when nobody can be reached although no address was named: no run goes on in this folder. Always
  * false. */
 bool records_explain_none(const struct context *context, struct err *err);

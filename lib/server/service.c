@@ -97,10 +97,10 @@ void service_unpark(struct parked *parked)
         calls_remove(parked);
 }
 
-static void calls_fail(struct calls *calls)
+static void calls_fail(struct calls *calls, enum err_code code, const char *why)
 {
     while (calls->first)
-        parked_fail(calls->first, ERR_NOT_FOUND, "the service has ended before it answered");
+        parked_fail(calls->first, code, why);
 }
 
 void service_end(struct server *server, struct service *service)
@@ -108,8 +108,9 @@ void service_end(struct server *server, struct service *service)
     table_remove(&server->services, (struct str){service->name, service->name_len});
     if (service->serving)
         parked_free(service->serving);
-    calls_fail(&service->queued);
-    calls_fail(&service->asked);
+    calls_fail(&service->queued, ERR_NOT_FOUND, "the service has ended before it took the call");
+    calls_fail(&service->asked, ERR_UNREACHABLE,
+               "the service has ended before it answered: what was asked may have been done or not");
     struct peer *peer = service->peer;
     free(service);
     peer->holds--;

@@ -321,6 +321,23 @@ EOF
   [[ $output == *"mute: failed after 2 attempts: no output for 200ms"* ]]
 }
 
+@test "silence: a supervisor that stood still itself looks at what has been written meanwhile" {
+  manifest <<'EOF'
+version: 1
+workers:
+  talker: {run: 'until test -e over; do echo x; sleep 0.05; done', silence: 1s}
+EOF
+  run_start
+  poll_until grep -q x .zproc/logs/latest/talker.log
+  local pid
+  pid=$(supervisor)
+  kill -STOP "$pid"
+  sleep 1.5
+  kill -CONT "$pid"
+  touch over
+  run_end 0
+}
+
 @test "alive: after so many failures the attempt failed, and restart starts it again" {
   manifest <<'EOF'
 version: 1

@@ -1,5 +1,10 @@
 """Claims on reserved namespaces, and services: serve, call, answer."""
+import os
+import subprocess
+
 from peer import Case, Refused, main, until
+
+ZPROC = os.path.join(os.path.dirname(os.environ["ZPROC_SERVER"]), "zproc")
 
 
 class Claims(Case):
@@ -117,6 +122,27 @@ class Services(Case):
         s.call("answer", 2, call=s.receive()["call"])
         self.assertEqual(c.receive()["value"], 2)
 
+    def test_supervisor_that_comes_back(self):
+        """A command waits for the supervisor of a run that goes on, as after a restart of the server."""
+        token = self.s.call("claim", ns="zproc")["token"]
+
+        def run_is(**fields):
+            self.s.call("set", dict(fields, id="r"), key="run", ns="zproc", token=token)
+
+        def stop():
+            environment = dict(os.environ, ZPROC_ADDRESS=self.server.address)
+            return subprocess.Popen([ZPROC, "stop", "a"], env=environment, cwd="/", stderr=subprocess.PIPE, text=True)
+
+        run_is(ended=1)
+        self.assertIn("no run goes on", stop().communicate()[1])
+        run_is(ended=None)
+        process, before = stop(), self.c.stats()["requests"]
+        until(lambda: self.c.stats()["requests"] > before + 20, "tries")
+        self.s.send("serve", service="supervisor")
+        self.s.call("answer", {"workers": []}, call=self.s.receive()["call"])
+        self.assertEqual(process.communicate()[1], "")
+        self.assertEqual(process.returncode, 0)
+
     def test_departed_service(self):
         c, s = self.c, self.s
         s.send("serve", service="web")
@@ -125,8 +151,8 @@ class Services(Case):
             c.send("call", service="web")
         s.receive()
         s.close()
-        for _ in range(3):
-            self.assertIn("ended", self.fails("not_found", c))
+        for code in ("not_found", "not_found", "unreachable"):  # the last one had been taken
+            self.assertIn("ended", self.fails(code, c))
         self.refused("not_found", "'web'", c, "call", service="web")
         until(lambda: c.stats()["peers"] == 0)
 
