@@ -253,9 +253,7 @@ void records_late(void *ctx)
 {
     struct run *run = ctx;
     run_say(run, 1,
-            "the state server does not take the records of this run; workers start before what they need is "
-            "there "
-            "to be read");
+            "the state server does not take records; workers start before those of what they need are there");
     let_go(run, run->records.held_count);
 }
 

@@ -39,7 +39,7 @@
 #define SMALL_BYTES (128 << 20) /* of all small ones that have come in part */
 #define LARGE_COUNT 32          /* at a time */
 #define LOOK_MS     250         /* from one look at those that others wait for to the next */
-#define LOOK_BYTES  (64 * 1024) /* whoever has sent less since the last one is slow */
+#define LOOK_BYTES  (16 * 1024) /* whoever has sent less since the last one is slow */
 #define LOOKS       4           /* that one may be slow */
 
 struct queue {

@@ -110,7 +110,7 @@ EOF
 @test "a start does not wait for ever for a server that stands still" {
   held_start
   poll_until test -e next
-  grep -q "does not take the records of this run" err
+  grep -q "the state server does not take records" err
   kill -CONT "$SERVER"
   kill -INT "$RUN_PID"
   run_end 130
