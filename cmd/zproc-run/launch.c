@@ -555,8 +555,7 @@ static struct process *find_process(const struct task *task, struct sup_ref ref)
 int64_t launch_last_output(const struct run *run, const struct task *task, struct sup_ref ref)
 {
     const struct process *process = find_process(task, ref);
-    bool silent = process && !run->paused && !child_has_written(process->child);
-    return silent ? process->output.last_ms : time_now_ms();
+    return process && !run->paused ? process->output.last_ms : time_now_ms();
 }
 
 static void stop_ended(void *ctx, struct child *child, const struct child_end *end)

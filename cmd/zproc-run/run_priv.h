@@ -42,6 +42,7 @@ struct run {
     size_t effect; /* the next to carry out */
     bool working;
     struct timer *tick, *note, *limit, *patience;
+    int late_turns;
     uint32_t *starting; /* tasks that are to be started after the effects */
     size_t starting_count, starting_capacity;
     size_t closing; /* sessions whose end is not answered */

@@ -133,8 +133,6 @@ void child_signal(struct child *child, int signal);
 /* SIGKILL to everything that it ever started: group, recorded and present descendants, adopted orphans with
  * its marks; repeated until nothing is left. With keep_orphans: to its group. */
 void child_kill(struct child *child);
-/* It has written what has not come to the output callback yet. */
-bool child_has_written(const struct child *child);
 /* Of a child with a terminal. Types; false when it has not read for too long. */
 bool child_write(struct child *child, struct str bytes);
 /* Of a child whose input is a pipe: what it does not take at once is kept for it. */

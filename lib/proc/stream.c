@@ -55,15 +55,6 @@ void stream_finish(struct stream *stream)
     stream_close(stream);
 }
 
-bool child_has_written(const struct child *child)
-{
-    int there = 0, all = 0;
-    for (size_t i = 0; i < LENGTH_OF(child->streams); i++)
-        if (child->streams[i].fd >= 0 && ioctl(child->streams[i].fd, FIONREAD, &there) == 0)
-            all += there;
-    return all > 0;
-}
-
 static void stream_ready(void *ctx, short events)
 {
     struct stream *stream = ctx;

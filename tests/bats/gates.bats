@@ -321,17 +321,20 @@ EOF
   [[ $output == *"mute: failed after 2 attempts: no output for 200ms"* ]]
 }
 
-@test "silence: a supervisor that stood still itself looks at what has been written meanwhile" {
+@test "a supervisor that stood still itself looks at what has come meanwhile before it judges times" {
   manifest <<'EOF'
 version: 1
 workers:
-  talker: {run: 'until test -e over; do echo x; sleep 0.05; done', silence: 1s}
+  talker: {run: 'until test -e over; do echo x; zproc incr k >/dev/null; sleep 0.05; done', silence: 1s}
+  short: {run: 'until test -e stopped; do sleep 0.01; done', timeout: 1s}
+  eater: {run: "true", trigger: {change: [k], timeout: 1s}}
 EOF
   run_start
-  poll_until grep -q x .zproc/logs/latest/talker.log
+  poll_until grep -qs x .zproc/logs/latest/talker.log
   local pid
   pid=$(supervisor)
   kill -STOP "$pid"
+  touch stopped
   sleep 1.5
   kill -CONT "$pid"
   touch over
