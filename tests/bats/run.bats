@@ -346,7 +346,7 @@ workers:
         zproc watch k >/dev/full && exit 1
         kill -KILL $$
       fi
-      test "$(zproc watch k --timeout 5s)" = 1
+      test "$(zproc watch k --timeout 20s)" = 1
   maker: {run: zproc set k 1}
 EOF
   run -0 zproc run
@@ -357,7 +357,7 @@ EOF
 version: 1
 workers:
   celebrate: {run: echo done, when: cookies >= 3}
-  baker: {run: 'for i in 1 2 3; do zproc incr cookies >/dev/null; done; zproc watch -n zproc --when "celebrate.status == \"succeeded\"" --timeout 5s >/dev/null'}
+  baker: {run: 'for i in 1 2 3; do zproc incr cookies >/dev/null; done; zproc watch -n zproc --when "celebrate.status == \"succeeded\"" --timeout 20s >/dev/null'}
 EOF
   run -0 zproc run
   [ "$(log_of celebrate)" = done ]
@@ -368,10 +368,9 @@ EOF
 version: 1
 workers:
   w: {run: "true", when: cokies == 1}
-  j: {run: 'zproc watch cokies --timeout 1500ms || zproc set cokies 1'}
+  j: {run: "until grep -q 'waiting: no key .cokies. yet' terminal; do sleep 0.05; done; zproc set cokies 1", timeout: 20s}
 EOF
-  run -0 script -qec "zproc run" /dev/null
-  [[ $output == *"waiting: no key 'cokies' yet"* ]]
+  run -0 script -qfec "zproc run" terminal
 }
 
 @test "more conditions than a connection may wait for all come about" {
@@ -608,7 +607,7 @@ workers:
   big: {trigger: {change: [big]}, run: 'wc -c <"$ZPROC_VALUE_FILE"; zproc set ended true'}
 EOF
   run_start
-  poll_until test -d .zproc/logs/latest
+  poll_until test -s .zproc/address
   mine=$(readlink -f .zproc/logs/latest)
   echo "version: 1
 workers: {w: {run: 'true'}}" >short.yaml
@@ -666,8 +665,8 @@ stoppable() {
   manifest <<'EOF'
 version: 1
 workers:
-  first: {service: true, run: 'trap "echo first >>order; exit 0" TERM; while :; do sleep 0.02; done'}
-  second: {run: 'trap "echo second >>order; exit 0" TERM; touch up; while :; do sleep 0.02; done', needs: {first: started}}
+  first: {service: true, run: 'trap "echo first >>order; exit 0" TERM; touch first.up; while :; do sleep 0.02; done', ready: {exec: test -e first.up, every: 20ms}}
+  second: {run: 'trap "echo second >>order; exit 0" TERM; touch up; while :; do sleep 0.02; done', needs: [first]}
 EOF
 }
 
@@ -678,7 +677,7 @@ EOF
   kill -INT "$RUN_PID"
   run_end 130
   [ "$(cat order)" = $'second\nfirst' ]
-  rm up order
+  rm first.up up order
   run_start
   poll_until test -e up
   kill -TERM "$RUN_PID"
