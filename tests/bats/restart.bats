@@ -118,9 +118,9 @@ EOF
   manifest <<'EOF'
   worker: {run: 'true'}
 EOF
-  start=$EPOCHREALTIME
   run_start
   poll_until test -e starting
+  start=$EPOCHREALTIME
   kill -INT "$RUN"
   run_end 130
   [ $((${EPOCHREALTIME/./} - ${start/./})) -lt 3000000 ]
