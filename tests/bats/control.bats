@@ -440,8 +440,8 @@ CHANGES='+ new
   dead "$other" "$gone"
   [ "$(names)" = "new other same sized.0 sized.1 user" ]
   expect 0 "" zproc reload
+  poll_until grep -q 'user.*me' out
   went_down
-  grep -q 'user.*me' out
 }
 
 @test "reload: a broken manifest changes nothing; what cannot change is refused" {
