@@ -4,6 +4,7 @@
 load helper
 
 setup() {
+  cd "$BATS_TEST_TMPDIR" || return 1
   server_start
 }
 
