@@ -37,13 +37,6 @@ run_down() {
   [ ! -e "${address#ipc://}" ]
 }
 
-dead() {
-  local pid
-  for pid in "$@"; do
-    [ ! -e "/proc/$pid" ] || [[ $(cat "/proc/$pid/stat") == *") Z "* ]] || return 1
-  done
-}
-
 status_is() {
   [ "$(zproc ps --json "$1" | jq -r .status)" = "$2" ]
 }
@@ -72,11 +65,11 @@ END
   done
   [ "$(readlink "/proc/$guardian/fd/2")" = /dev/null ]
   [ "$(readlink "/proc/$pid/fd/2")" = "$PWD/.zproc/logs/$id/run.log" ]
+  poll_until grep -q hot ".zproc/logs/$id/oven.log"
   run_down
   [ ! -e .zproc/address ]
   [ ! -e "${address#ipc://}" ]
   grep -q '^oven ' ".zproc/logs/$id/run.log"
-  grep -q hot ".zproc/logs/$id/oven.log"
 }
 
 @test "up: JSON, quiet, options of run, only some workers" {

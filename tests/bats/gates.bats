@@ -183,6 +183,8 @@ EOF
 }
 
 @test "ready by tcp: the dependent starts when the port takes a connection" {
+  local port
+  port=$(free_port)
   manifest <<'EOF'
 version: 1
 workers:
@@ -191,11 +193,12 @@ workers:
     run: |
       sleep 0.3; touch listening
       exec perl -MIO::Socket::INET -e '
-        $s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1", LocalPort => 18431, ReuseAddr => 1)
+        $s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1", LocalPort => PORT, ReuseAddr => 1)
           or die; 1 while $s->accept'
-    ready: {tcp: "127.0.0.1:18431", every: 20ms}
+    ready: {tcp: "127.0.0.1:PORT", every: 20ms}
   user: {run: test -e listening, needs: [web]}
 EOF
+  sed -i "s/PORT/$port/" zproc.yaml
   run -0 zproc run
 }
 

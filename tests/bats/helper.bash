@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 # Nothing of the caller's world: no run, no key, no session, no CI system.
 unset CI GITHUB_ACTIONS NO_COLOR ZPROC_ADDRESS ZPROC_NAMESPACE ZPROC_SESSION ZPROC_RUN ZPROC_KEY_FILE ZPROC_SECRET_KEY
 
-DEADLINE_S=20
+DEADLINE_S=60
 
 # poll_until COMMAND…: succeeds as soon as COMMAND does, fails after the deadline.
 poll_until() {
@@ -60,6 +60,18 @@ expect_error() {
     echo "expected: $pattern"
     return 1
   }
+}
+
+dead() {
+  local pid stat
+  for pid in "$@"; do
+    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
+    [[ $stat == *") Z "* ]] || return 1
+  done
+}
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 waits_are() {

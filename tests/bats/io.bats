@@ -145,10 +145,6 @@ EOF
 
 # ---- Readiness ----
 
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 @test "ready.http: a service is ready when its address answers as it should" {
   local port
   port=$(free_port)

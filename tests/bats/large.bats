@@ -3,6 +3,8 @@
 
 load helper
 
+DEADLINE_S=90
+
 KEYS=40000 # of 1 KiB each
 
 setup() {

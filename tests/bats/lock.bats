@@ -18,10 +18,6 @@ parked_are() {
   [[ $(zproc stats --json) == *'"parked":'"$1"[,}]* ]]
 }
 
-gone() {
-  ! kill -0 "$1" 2>/dev/null
-}
-
 # holder SCRIPT: runs it under the lock, in the background; it says its pid in the file `pid` first.
 holder() {
   # shellcheck disable=SC2016
@@ -124,7 +120,7 @@ ended() {
   wait "$waiting"
   ((SECONDS - start < 4))
   expect 0 '{"next":1}' zproc get
-  poll_until gone "$(cat pid)"
+  poll_until dead "$(cat pid)"
 }
 
 @test "a holder that is stopped: writers go on after the lease, it comes too late" {
@@ -138,7 +134,7 @@ ended() {
   kill -CONT "$HOLDER"
   ended 125
   [[ $(cat holder.err) == *"is lost"* ]]
-  poll_until gone "$(cat pid)"
+  poll_until dead "$(cat pid)"
   expect 0 '{"a":1}' zproc get
 }
 
@@ -157,7 +153,7 @@ ended() {
   poll_until test -s below
   kill "$HOLDER"
   ended 143
-  poll_until gone "$(cat below)"
+  poll_until dead "$(cat below)"
   # One that deals with them may still finish.
   rm pid
   holder 'trap "echo \"{\\\"rest\\\": 1}\"; exit 0" TERM; touch ready; while :; do sleep 0.05; done'
@@ -172,5 +168,5 @@ ended() {
   kill -9 "$SERVER_PID"
   ended 125
   [[ $(cat holder.err) == "zproc: atomic: "* ]]
-  poll_until gone "$(cat pid)"
+  poll_until dead "$(cat pid)"
 }

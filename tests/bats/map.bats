@@ -41,10 +41,8 @@ stderr_is() {
 }
 
 nothing_runs() {
-  local pid
-  for pid in $(cat pids); do
-    [ ! -e "/proc/$pid" ] || [[ $(cat "/proc/$pid/stat") == *") Z "* ]] || return 1
-  done
+  # shellcheck disable=SC2046
+  dead $(cat pids)
 }
 
 # ---- Items ----

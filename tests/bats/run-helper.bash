@@ -54,13 +54,6 @@ server_of() {
   done
 }
 
-dead() {
-  local pid
-  for pid in "$@"; do
-    [ ! -e "/proc/$pid" ] || [[ $(cat "/proc/$pid/stat") == *") Z "* ]] || return 1
-  done
-}
-
 # log_of WORKER [FOLDER]: what it has printed, its log without the times.
 log_of() {
   cut -b 26- "${2:-.zproc/logs/latest}/$1.log"
