@@ -96,8 +96,8 @@ def main():
     assert " ready " in ps("shell")
 
     # ctrl-c is the worker's, not ours.
-    second.type(b"\x15sleep 100\n")
-    second.expect(b"sleep 100")
+    second.type(b"\x15sh -c 'echo begun $((2 + 3)); exec sleep 100'\n")
+    second.expect(b"begun 5")  # it is in the foreground by now
     second.type(b"\x03")
     second.type(b"echo still $((40 + 2))\n")
     second.expect(b"still 42")
