@@ -86,9 +86,8 @@ def main():
     first.expect(b"typed by 2")
     second.expect(b"typed by 2")
     first.size(40, 120)
-    time.sleep(0.2)
-    first.type(b"stty size\n")
-    first.expect(b"40 120")
+    first.type(b"until stty size | grep '40 120'; do sleep 0.05; done\n")
+    first.expect(b"\n40 120")
     first.type(b"\x10x")  # not the whole of the keys: handed on
     first.type(b"\x10\x11")
     first.ends(0)
