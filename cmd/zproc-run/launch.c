@@ -429,7 +429,7 @@ void spawn_failed(struct run *run, struct sup_ref ref, int status, const char *r
                        .kind = SUP_SPAWN_FAILED, .ref = ref, .status = status, .text = str_of(reason)});
 }
 
-static void spawn_now(struct run *run, struct task *task)
+void launch_now(struct run *run, struct task *task)
 {
     static const struct child_callbacks callbacks = {.output = process_output, .ended = process_ended};
     struct launch launch = {0};
@@ -469,81 +469,6 @@ static void spawn_now(struct run *run, struct task *task)
     if (process)
         process_free(process);
     spawn_failed(run, ref, status, err.message);
-}
-
-/* It starts because of what others came to, and may look at that in the state. */
-static bool follows_others(const struct run *run, const struct task *task)
-{
-    const struct plan_worker *worker = task->worker;
-    const struct task *parent = run_task(run, task->parent);
-    return worker->stateful && (worker->need_count > 0 || (parent && parent->worker->trigger.worker));
-}
-
-void launch_spawn(struct run *run, struct task *task, struct sup_ref ref)
-{
-    task->spawn = ref;
-    task->spawning = true;
-    mem_grow(run->starting, run->starting_capacity, run->starting_count);
-    run->starting[run->starting_count++] = task->number;
-}
-
-void launch_begun(struct run *run)
-{
-    size_t count = run->starting_count;
-    uint32_t *starting = run->starting;
-    run->starting = NULL;
-    run->starting_count = run->starting_capacity = 0;
-    if (count > 0 && run->closing > 0)
-        state_send(run);
-    for (size_t i = 0; i < count; i++) {
-        struct task *task = run_task(run, starting[i]);
-        if (!task)
-            continue;
-        if (follows_others(run, task))
-            records_hold(run, task);
-        launch_ready(run, task);
-    }
-    free(starting);
-}
-
-void launch_ready(struct run *run, struct task *task)
-{
-    if (task->spawning && task->needed == 0 && !run->over && !session_holds(run, task))
-        spawn_now(run, task);
-}
-
-void launch_give_up(struct run *run, struct task *task, const char *why)
-{
-    struct sup_ref ref = task->spawn;
-    task->spawning = false;
-    spawn_failed(run, ref, 125, why);
-}
-
-void launch_waiting(struct run *run, const char *why)
-{
-    uint32_t *waiting = mem_array(run->tasks.count + 1, sizeof *waiting);
-    size_t count = 0, at = 0;
-    for (struct task *task; (task = table_next(&run->tasks, &at));)
-        if (task->spawning)
-            waiting[count++] = task->number;
-    for (size_t i = 0; i < count; i++) {
-        struct task *task = run_task(run, waiting[i]);
-        if (task && task->spawning && why)
-            launch_give_up(run, task, why);
-        else if (task)
-            launch_ready(run, task);
-    }
-    free(waiting);
-}
-
-/* A stop before the start has come about: nothing ran, so that it has ended. */
-static bool cancel_spawn(struct run *run, struct task *task, struct sup_ref ref, int signal)
-{
-    if (!task->spawning || task->spawn.incarnation != ref.incarnation)
-        return false;
-    task->spawning = false;
-    run_event(run, (struct sup_event){.kind = SUP_ENDED, .ref = ref, .signal = signal});
-    return true;
 }
 
 static struct process *find_process(const struct task *task, struct sup_ref ref)
@@ -587,7 +512,7 @@ static bool run_stop(struct run *run, struct task *task, struct err *err)
 void launch_terminate(struct run *run, struct task *task, struct sup_ref ref)
 {
     struct err err;
-    if (cancel_spawn(run, task, ref, SIGTERM))
+    if (start_cancel(run, task, ref, SIGTERM))
         return;
     struct process *process = find_process(task, ref);
     if (!process)
@@ -603,7 +528,7 @@ void launch_terminate(struct run *run, struct task *task, struct sup_ref ref)
 
 void launch_kill(struct run *run, struct task *task, struct sup_ref ref)
 {
-    if (cancel_spawn(run, task, ref, SIGKILL))
+    if (start_cancel(run, task, ref, SIGKILL))
         return;
     struct process *process = find_process(task, ref);
     if (!process)

@@ -90,19 +90,26 @@ bool launch_environment(const struct scope *scope, bool retry, struct err *err);
 bool launch_prepare(struct launch *launch, struct run *run, struct task *task, enum launch_what what,
                     struct err *err);
 void launch_release(struct launch *launch);
-/* The task's process with the next launch_begun, or as soon as its session and snapshot are there. */
-void launch_spawn(struct run *run, struct task *task, struct sup_ref ref);
-/* After all effects of an event: what ended in it comes before what starts in it. */
-void launch_begun(struct run *run);
-/* An answer that the start waits for is there. */
-void launch_ready(struct run *run, struct task *task);
-/* The start does not come about: sup hears why. */
-void launch_give_up(struct run *run, struct task *task, const char *why);
-/* All starts that wait are looked at again, or given up (why not NULL). */
-void launch_waiting(struct run *run, const char *why);
+/* The task's process, or SUP_SPAWN_FAILED. */
+void launch_now(struct run *run, struct task *task);
 void launch_terminate(struct run *run, struct task *task, struct sup_ref ref);
 /* When the task's process wrote something last (monotonic ms). */
 int64_t launch_last_output(const struct run *run, const struct task *task, struct sup_ref ref);
 void launch_kill(struct run *run, struct task *task, struct sup_ref ref);
+
+/* ---- start.c: starts that wait ---- */
+
+/* The task's process with the next starts_begin, or as soon as its session and snapshot are there. */
+void start_task(struct run *run, struct task *task, struct sup_ref ref);
+/* After all effects of an event: what ended in it comes before what starts in it. */
+void starts_begin(struct run *run);
+/* An answer that the start waits for is there. */
+void start_ready(struct run *run, struct task *task);
+/* The start does not come about: sup hears why. */
+void start_give_up(struct run *run, struct task *task, const char *why);
+/* All starts that wait are looked at again, or given up (why not NULL). */
+void starts_look(struct run *run, const char *why);
+/* A stop before the start has come about. False: it waits no more. */
+bool start_cancel(struct run *run, struct task *task, struct sup_ref ref, int signal);
 
 #endif

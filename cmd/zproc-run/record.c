@@ -233,7 +233,7 @@ static void let_go(struct run *run, size_t count)
         if (!task)
             continue;
         task->needed--;
-        launch_ready(run, task);
+        start_ready(run, task);
     }
     free(held);
 }
@@ -245,7 +245,7 @@ void records_unhold(struct run *run)
         struct sup_task info;
         struct task *task = run_task(run, records->held[i]);
         if (task && task->spawning && sup_task_at(run->sup, task->number, &info) && info.unwanted)
-            launch_give_up(run, task, "it was stopped before it was started");
+            start_give_up(run, task, "it was stopped before it was started");
     }
 }
 

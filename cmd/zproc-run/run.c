@@ -162,7 +162,7 @@ static void carry_out(struct run *run, const struct sup_effect *effect)
         return;
     switch (effect->kind) {
     case SUP_SPAWN:
-        launch_spawn(run, task, effect->ref);
+        start_task(run, task, effect->ref);
         break;
     case SUP_PROBE:
         probes_start(run, task, effect->ref);
@@ -253,7 +253,7 @@ void run_work(struct run *run)
         }
         sup_effects_clear(&run->effects);
         run->effect = 0;
-        launch_begun(run);
+        starts_begin(run);
         records_flush(run);
         records_unhold(run);
         services_check(run);

@@ -37,7 +37,7 @@ static void server_lost(struct run *run, const char *why)
                                ? mem_format("it %s", why)
                                : mem_format("it %s; the state was in memory and is gone", why);
     run_event(run, (struct sup_event){.kind = SUP_SERVER_LOST, .text = str_of(text)});
-    launch_waiting(run, "the state server was lost"); /* what they wait for does not come any more */
+    starts_look(run, "the state server was lost"); /* what they wait for does not come any more */
 }
 
 static void server_again(struct run *run);

@@ -9,7 +9,7 @@ static void opened(struct run *run, struct task *task, int64_t tag, struct reply
     if (!reply->ok && !task->obstacle)
         task->obstacle = mem_format("cannot open its session: %s", reply->error.message);
     task->needed--;
-    launch_ready(run, task);
+    start_ready(run, task);
 }
 
 void session_open(struct run *run, struct task *task, int64_t rev)
@@ -40,7 +40,7 @@ static void closed(struct run *run, struct task *task, int64_t tag, struct reply
     if (run->closing > 0 || !run->held)
         return;
     run->held = false;
-    launch_waiting(run, NULL);
+    starts_look(run, NULL);
 }
 
 bool session_holds(struct run *run, const struct task *task)

@@ -196,7 +196,7 @@ static void page_arrived(struct run *run, struct task *task, int64_t tag, struct
                                     (long long)task->event.revision, err.message);
     task->event.changed = true;
     task->needed--;
-    launch_ready(run, task);
+    start_ready(run, task);
 }
 
 static void page_ask(struct run *run, struct task *task, int64_t page)

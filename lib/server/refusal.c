@@ -18,7 +18,7 @@ static const struct {
     [REFUSAL_UNREAD] = {"unread", "its client did not take its answers, or not fast enough"},
 };
 
-/* gate.c has no server at hand, and notes from libzmq's thread. */
+/* gate.c and inflow.c have no server at hand, and note from libzmq's thread. */
 static atomic_llong counts[LENGTH_OF(kinds)];
 
 void refusal_note(enum refusal kind)

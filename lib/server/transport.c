@@ -320,7 +320,8 @@ static bool part_receive(struct transport *transport, zmq_msg_t *part)
     return result >= 0;
 }
 
-/* Reads what is left of a message; how many frames. There are not very many (gate.c), unless it came sealed.
+/* Reads what is left of a message; how many frames. There are not very many (inflow.c), unless it came
+ * sealed.
  */
 static size_t rest_skip(struct transport *transport, bool more)
 {

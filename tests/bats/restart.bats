@@ -127,6 +127,24 @@ EOF
   grep -q "interrupted before anything was started" err
 }
 
+@test "a server that ends while it starts is the reason that is told, also when its connection breaks before" {
+  cat >bin/zproc-server <<'EOF'
+#!/usr/bin/env python3
+import os, socket, sys, time
+listener = socket.socket(fileno=int(sys.argv[sys.argv.index("--listen-fd") + 1]))
+os.write(int(sys.argv[sys.argv.index("--ready-fd") + 1]), b"ready\n")
+listener.accept()[0].close()
+listener.close()
+time.sleep(0.2)
+sys.exit(3)
+EOF
+  manifest <<'EOF'
+  worker: {run: 'true'}
+EOF
+  run -125 zproc run
+  [[ $output == *"the state server ended while it was starting"* ]]
+}
+
 @test "a server that comes only when the run is being ended is left alone" {
   touch late
   manifest <<'EOF'

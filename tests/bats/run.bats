@@ -599,6 +599,26 @@ workers: {w: {run: 'zproc -a \"\$(cat .zproc/address)\" has mine'}}" >short.yaml
   [ ! -e .zproc/address ]
 }
 
+@test "a run whose server stands still for a while is found from its folder afterwards" {
+  manifest <<'EOF'
+version: 1
+workers:
+  w: {when: 'go == true', run: 'true'}
+EOF
+  run_start
+  poll_until zproc set mine 1
+  local server
+  server=$(zproc ping)
+  echo "version: 1
+workers: {w: {run: 'true'}}" >short.yaml
+  kill -STOP "$server"
+  zproc run -q -f short.yaml
+  kill -CONT "$server"
+  expect 0 1 zproc get mine
+  zproc set go true
+  run_end 0
+}
+
 @test "the folder of a run stays while it goes on, whatever runs meanwhile" {
   manifest <<'EOF'
 version: 1

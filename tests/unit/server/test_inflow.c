@@ -209,6 +209,59 @@ static void who_is_gone_is_read_to_the_end(void **state)
     world->theirs[FITTING] = -1;
 }
 
+/* Over tcp nothing but this tells of a peer that has said all. */
+static void who_has_left_is_not_kept_paused(void **state)
+{
+    struct world *world = *state;
+    crowd(world);
+    assert_int_equal(shutdown(world->theirs[FITTING], SHUT_WR), 0);
+    int64_t end = time_now_ms() + 20000;
+    while (inflow_state(world->ours[FITTING]) == INFLOW_PAUSED && time_now_ms() < end) {
+        assert_true(inflow_relieve() > 0);
+        poll(NULL, 0, 5);
+    }
+    assert_int_equal(inflow_state(world->ours[FITTING]), INFLOW_OPEN);
+    assert_int_equal(inflow_state(world->ours[FITTING + 1]), INFLOW_PAUSED);
+}
+
+/* So many that together they are too much, though each is small. */
+static void small_ones_that_stand_still_are_too_many(void **state)
+{
+    enum { COUNT = 420, PART = 4000 };
+    static const unsigned char head[] = {3, 0, 0, 0, 0, 0, 0, PART >> 8, PART & 0xff};
+    int fds[COUNT];
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_true(fds[i] >= 0);
+        assert_false(alarmed());
+        inflow_begin(fds[i]);
+        assert_true(take(fds[i], greeting, sizeof greeting));
+        assert_true(take(fds[i], ready, sizeof ready));
+        for (int part = 0; part < 15; part++) {
+            assert_true(take(fds[i], head, sizeof head));
+            go_on(fds[i], PART);
+        }
+        if (alarmed())
+            break;
+    }
+    assert_true(alarmed());
+    int64_t end = time_now_ms() + 20000;
+    while (inflow_state(fds[0]) != INFLOW_OVER && time_now_ms() < end) {
+        assert_true(inflow_relieve() > 0);
+        poll(NULL, 0, 5);
+    }
+    for (int i = 0; i < COUNT && inflow_state(fds[i]) != INFLOW_FOREIGN; i++) {
+        assert_int_equal(inflow_state(fds[i]), INFLOW_OVER);
+        inflow_end(fds[i]);
+        close(fds[i]);
+        fds[i] = -1;
+        if (!alarmed())
+            assert_int_equal(inflow_relieve(), -1);
+    }
+    assert_false(alarmed());
+}
+
 static void who_stands_still_makes_room(void **state)
 {
     struct world *world = *state;
@@ -245,6 +298,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(small_ones_do_not_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(who_has_begun_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(who_is_gone_is_read_to_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_has_left_is_not_kept_paused, setup, teardown),
+        cmocka_unit_test(small_ones_that_stand_still_are_too_many),
         cmocka_unit_test_setup_teardown(who_stands_still_makes_room, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
